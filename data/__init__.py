@@ -1,0 +1,1 @@
+"""Episodes of robot video: collect, store, read windows, convert from other formats."""
