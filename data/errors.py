@@ -1,0 +1,5 @@
+"""What this package says when data is missing, damaged or of the wrong kind."""
+
+
+class DataError(ValueError):
+    """A one-line message that says what is wrong with the data and what to do about it."""

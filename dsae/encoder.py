@@ -1,0 +1,121 @@
+"""The one interface behind which every encoder stands."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+ImageShape = tuple[int, int, int]
+"""(H, W, C) of the images that an encoder takes."""
+
+ENCODE_CHUNK = 256  # images that pass through the network at once when encoding a long video
+
+
+class Batch(NamedTuple):
+    """What an encoder learns from at one step."""
+
+    images: torch.Tensor
+    """Windows of consecutive frames, uint8 of shape (B, L, H, W, C); L = 1 for single frames."""
+    robot: torch.Tensor | None = None
+    """The robot's own state beside each frame, float of shape (B, L, D)."""
+    truth: torch.Tensor | None = None
+    """Ground truth beside each frame, float of shape (B, L, T); for supervised encoders alone."""
+    data_size: int = 0
+    """Number of frames in the whole data set."""
+
+
+class Encoding(NamedTuple):
+    """What an encoder makes of B images."""
+
+    features: torch.Tensor
+    """The code, float of shape (B, D)."""
+    points: torch.Tensor | None = None
+    """Feature points of a spatial encoder, (B, K, 2), (x, y) as in `dsae.coordinates`."""
+    maps: torch.Tensor | None = None
+    """Its softmax maps, (B, K, h, w), each summing to one."""
+
+
+class Encoder(nn.Module, ABC):
+    """Turns images into features; built from its file's `Config` and the shape of the images.
+
+    A subclass gives `feature_size`, `features_of` and `loss`; one whose update is more than a
+    gradient step on a loss (PCA, adversarial training) also replaces `optimizers` and `update`.
+    """
+
+    def __init__(self, config: Any, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.config = config
+        self.image_shape = image_shape
+
+    @property
+    @abstractmethod
+    def feature_size(self) -> int:
+        """D, the length of the code."""
+
+    @abstractmethod
+    def features_of(self, images: torch.Tensor) -> Encoding:
+        """Encode float images in [0, 1], shape (B, C, H, W), differentiably."""
+
+    @abstractmethod
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the loss under `loss` and, for the log, its terms under their names (scalars)."""
+
+    def prepare(self, images: torch.Tensor) -> None:
+        """Take statistics from training images, uint8 (N, H, W, C), before the first step."""
+
+    def optimizers(self, learning_rate: float) -> dict[str, torch.optim.Optimizer]:
+        """Return the optimisers by name; training scales their rate and saves their state."""
+        return {"main": torch.optim.Adam(self.parameters(), learning_rate)}
+
+    def update(
+        self,
+        batch: Batch,
+        optimizers: dict[str, torch.optim.Optimizer],
+        generator: torch.Generator,
+    ) -> dict[str, torch.Tensor]:
+        """Take one training step and return its terms."""
+        terms = self.loss(batch, generator)
+        optimizers["main"].zero_grad(set_to_none=True)
+        terms["loss"].backward()
+        optimizers["main"].step()
+        return terms
+
+    def decode(self, features: torch.Tensor) -> torch.Tensor:
+        """Return float images, (B, C, h, w), drawn from features (B, D), if it can draw."""
+        raise NotImplementedError(f"{type(self).__module__} has no decoder")
+
+    @torch.no_grad()
+    def encode(self, images: np.ndarray | torch.Tensor) -> Encoding:
+        """Encode uint8 images of shape (B, H, W, C), for use: no gradients, statistics frozen.
+
+        Raises ValueError if the images are not of the shape that the encoder was built for.
+        """
+        images = torch.as_tensor(images)
+        if tuple(images.shape[1:]) != self.image_shape or images.dtype != torch.uint8:
+            expected = "×".join(map(str, self.image_shape))
+            raise ValueError(
+                f"the encoder takes uint8 images (B, H, W, C) of {expected}, "
+                f"got {str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}"
+            )
+        training = self.training
+        self.eval()
+        device = next(iter(self.state_dict().values())).device
+        try:
+            parts = [
+                self.features_of(as_float(chunk.to(device))) for chunk in images.split(ENCODE_CHUNK)
+            ]
+        finally:
+            self.train(training)
+        return Encoding(*(_join(field) for field in zip(*parts, strict=True)))
+
+
+def as_float(images: torch.Tensor) -> torch.Tensor:
+    """Return uint8 images (..., H, W, C) as floats in [0, 1] of shape (..., C, H, W)."""
+    return images.movedim(-1, -3).float() / 255
+
+
+def _join(parts: tuple[torch.Tensor | None, ...]) -> torch.Tensor | None:
+    tensors = [part for part in parts if part is not None]
+    return torch.cat(tensors) if tensors else None

@@ -1,0 +1,186 @@
+"""The deep spatial autoencoder: feature points from a spatial softmax (Finn et al. 2016).
+
+    f = softargmax(trunk(I)),   loss = ‖decoder(f) − I↓‖² + λ g_slow(f)
+
+The recommended configuration departs from the paper in four places, each because it tracks small
+objects better (docs/results): a lighter trunk without ReLU before the softmax; Gaussian maps and
+convolutions instead of one linear layer as the decoder (Jakab et al. 2018); a learned background
+image; and an error in which the few foreground pixels count as much as the rest.
+`dsae:finn2016` is the published network.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from dsae import losses
+from dsae.encoder import Batch, Encoding, ImageShape, as_float
+from dsae.encoder import Encoder as BaseEncoder
+from dsae.nn.background import Background, shrink
+from dsae.nn.gaussian_maps import GaussianMaps
+from dsae.nn.spatial_softmax import SpatialSoftmax
+from dsae.nn.trunks import Layer, Trunk
+
+MAP_SIDE = 32  # the light trunk halves an image until its shorter side has about so many cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a spatial autoencoder is made of; the defaults are the recommended one."""
+
+    points: int = 16
+    """Number K of feature points; the code has 2K numbers."""
+    trunk: Literal["light", "paper"] = "light"
+    """`light`: 16-32-32-K channels, maps of about 32 cells; `paper`: 64-32-K, no padding."""
+    decoder: Literal["gaussian", "linear"] = "gaussian"
+    """`gaussian`: blobs and convolutions, colour; `linear`: one layer, grey at a quarter size."""
+    background: bool = True
+    """Add a learned background image, begun at the median of the training images."""
+    foreground_weight: float = 0.7
+    """w of the foreground-balanced error; 0 is the plain squared error."""
+    slowness: float = 1.0
+    """Weight λ of the slowness penalty, on the sum over points and coordinates."""
+    temperature: float = 1.0
+    """First value of the softmax temperature α."""
+    sigma: float = 0.1
+    """First value of the Gaussian maps' σ, in the units of the points."""
+    convolution_bias: bool = False
+    """Give the trunk's convolutions a bias, which batch normalisation makes superfluous."""
+
+
+PRESETS = {
+    # The paper reconstructs with a plain squared error; the images of 240×240 it shows to 60×60.
+    "finn2016": Config(
+        trunk="paper", decoder="linear", background=False, foreground_weight=0.0, slowness=1.0
+    ),
+}
+
+
+class Encoder(BaseEncoder):
+    """A trunk, a spatial softmax, and a decoder that draws the image from the points."""
+
+    config: Config
+
+    def __init__(self, config: Config, image_shape: ImageShape) -> None:
+        super().__init__(config, image_shape)
+        height, width, channels = image_shape
+        paper = config.trunk == "paper"
+        layers = _paper_layers(config.points) if paper else _light_layers(config, image_shape)
+        self.trunk = Trunk(
+            layers, image_shape, norm_last=paper, bias=config.convolution_bias or not paper
+        )
+        self.softmax = SpatialSoftmax(self.trunk.grid, config.temperature)
+        if config.decoder == "linear":
+            self.target = (1, height // 4, width // 4)
+            self.decoder: nn.Module = _LinearDecoder(config.points, self.target)
+        else:
+            stride = max(layer.stride for layer in layers) ** _halvings(image_shape)
+            self.target = (channels, height // stride, width // stride)
+            self.decoder = _GaussianDecoder(config.points, self.target, config.sigma)
+        self.background = Background(*self.target)
+        self.background.image.requires_grad_(config.background)
+
+    @property
+    def feature_size(self) -> int:
+        """2K numbers: x₁ y₁ x₂ y₂ …"""
+        return 2 * self.config.points
+
+    def features_of(self, images: torch.Tensor) -> Encoding:
+        """Encode float images (B, C, H, W)."""
+        points, maps = self.softmax(self.trunk(images))
+        return Encoding(points.flatten(1), points, maps)
+
+    def decode(self, features: torch.Tensor) -> torch.Tensor:
+        """Draw images, shape (B, *target), from features (B, 2K)."""
+        drawn = self.decoder(features.unflatten(1, (-1, 2)))
+        return drawn + self.background.image if self.config.background else drawn
+
+    def prepare(self, images: torch.Tensor) -> None:
+        """Take the median background of training images, uint8 (N, H, W, C)."""
+        self.background.fit(self._shrunk(as_float(images)))
+        if not self.config.background:
+            with torch.no_grad():
+                self.background.image.zero_()
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Reconstruction of every frame of the windows (B, 3, H, W, C), and their slowness."""
+        images = as_float(batch.images.flatten(0, 1))
+        target = self._shrunk(images)
+        encoding = self.features_of(images)
+        assert encoding.points is not None
+        drawn = self.decode(encoding.features)
+        error = losses.balanced_error(
+            drawn, target, self.background.foreground(target), self._foreground_weight()
+        )
+        slow = losses.slowness(encoding.points.unflatten(0, batch.images.shape[:2]))
+        return {
+            "loss": error + self.config.slowness * slow,
+            "reconstruction": error.detach(),
+            "slowness": slow.detach(),
+            "temperature": self.softmax.log_temperature.detach().exp(),
+        }
+
+    def _foreground_weight(self) -> float:
+        """w, or 0 where the background model does not apply (a moving camera)."""
+        return self.config.foreground_weight if self.background.explains else 0.0
+
+    def _shrunk(self, images: torch.Tensor) -> torch.Tensor:
+        if self.target[0] == 1 and images.shape[1] == 3:
+            grey = torch.tensor([0.299, 0.587, 0.114]).to(images)  # ITU-R BT.601
+            images = torch.einsum("bchw,c->bhw", images, grey).unsqueeze(1)
+        return shrink(images, self.target[1:])
+
+
+class _LinearDecoder(nn.Module):
+    """One linear layer from the points to a grey image, as published."""
+
+    def __init__(self, points: int, target: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.target = target
+        self.linear = nn.Linear(2 * points, math.prod(target))
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        return self.linear(points.flatten(1)).unflatten(1, self.target)
+
+
+class _GaussianDecoder(nn.Module):
+    """Blobs at half the target's size, painted by convolutions."""
+
+    def __init__(self, points: int, target: tuple[int, int, int], sigma: float) -> None:
+        super().__init__()
+        channels, height, width = target
+        self.blobs = GaussianMaps((height + 1) // 2, (width + 1) // 2, sigma)
+        self.paint = nn.Sequential(
+            nn.Conv2d(points, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(32, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.Upsample((height, width), mode="bilinear", align_corners=False),
+            nn.Conv2d(32, 16, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, channels, 3, padding=1),
+        )
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        return self.paint(self.blobs(points))
+
+
+def _paper_layers(points: int) -> tuple[Layer, ...]:
+    return Layer(7, 2, 0, 64), Layer(5, 1, 0, 32), Layer(5, 1, 0, points)
+
+
+def _halvings(image_shape: ImageShape) -> int:
+    return max(1, round(math.log2(min(image_shape[:2]) / MAP_SIDE)))
+
+
+def _light_layers(config: Config, image_shape: ImageShape) -> tuple[Layer, ...]:
+    strides = [2 if i < _halvings(image_shape) else 1 for i in range(4)]
+    return (
+        Layer(5, strides[0], 2, 16),
+        Layer(3, strides[1], 1, 32),
+        Layer(3, strides[2], 1, 32),
+        Layer(3, strides[3], 1, config.points),
+    )

@@ -1,0 +1,1 @@
+"""Pure layers, each usable alone."""

@@ -1,0 +1,48 @@
+"""A model of what never moves: the median image, and which pixels differ from it."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+THRESHOLD = 0.1  # a pixel is foreground if a channel, in [0, 1], differs from the median by more
+MAX_SHARE = 0.3  # a background that leaves a larger share of the pixels unexplained is no model
+
+
+class Background(nn.Module):
+    """The background image, learned from the median on, and the foreground mask that it gives.
+
+    It needs a fixed camera. Where the median leaves more than `MAX_SHARE` of the pixels
+    unexplained, `explains` is false, and every pixel counts as foreground.
+    """
+
+    median: torch.Tensor
+    explains: torch.Tensor
+    share: torch.Tensor
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.image = nn.Parameter(torch.zeros(channels, height, width))
+        self.register_buffer("median", torch.zeros(channels, height, width))
+        self.register_buffer("explains", torch.tensor(False))
+        self.register_buffer("share", torch.tensor(1.0))
+
+    @torch.no_grad()
+    def fit(self, images: torch.Tensor) -> None:
+        """Take the median of float images (N, C, height, width) and judge whether it explains them."""
+        self.median.copy_(images.median(dim=0).values)
+        self.image.copy_(self.median)
+        self.explains.fill_(True)
+        share = self.foreground(images).float().mean()
+        self.share.copy_(share)
+        self.explains.fill_(bool(share <= MAX_SHARE))
+
+    def foreground(self, images: torch.Tensor) -> torch.Tensor:
+        """Return a mask, bool (B, 1, height, width), of what the median does not explain."""
+        if not self.explains:
+            return torch.ones_like(images[:, :1], dtype=torch.bool)
+        return ((images - self.median).abs() > THRESHOLD).any(dim=1, keepdim=True)
+
+
+def shrink(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Return images (B, C, H, W) averaged down to `size` = (h, w)."""
+    return functional.adaptive_avg_pool2d(images, size)

@@ -1,0 +1,1 @@
+"""The tasks: each file holds one `Task` of its own name, its XML lies beside it."""
