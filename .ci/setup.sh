@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv with the pinned packages and sees that OpenGL renders without a screen.
 # Every make target calls it. When all is in place it only compares a stamp; interrupted, it goes on.
-# PYTHON=python3.12 chooses the interpreter.
+# PYTHON=python3.12 chooses the interpreter when .venv is made.
 set -eu
 cd "$(dirname "$0")/.."
 root=$(pwd -P)

@@ -12,7 +12,7 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError
+from data.errors import DamagedFileError, DataError
 from data.files import write_atomically
 from data.plain import to_json
 
@@ -224,9 +224,11 @@ def _opened(path: Path) -> Iterator[h5py.File]:
             yield file
     except DataError:
         raise
+    except PermissionError as error:
+        raise DataError(f"{path} may not be read: check its permissions") from error
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        raise DataError(
+        raise DamagedFileError(
             f"{path} is damaged ({reason}): delete it and run the command that made it again"
         ) from error
 
@@ -236,11 +238,12 @@ def _header(file: h5py.File) -> Header:
     file.visititems(
         lambda key, item: shapes.update({key: item.shape} if isinstance(item, h5py.Dataset) else {})
     )
-    image_shapes = {
-        key.removeprefix("obs/").removesuffix(IMAGE_SUFFIX): shape[1:]
-        for key, shape in shapes.items()
-        if key.startswith("obs/") and key.endswith(IMAGE_SUFFIX)
-    }
+    image_shapes = {}
+    for key, shape in shapes.items():
+        if key.startswith("obs/") and key.endswith(IMAGE_SUFFIX):
+            _, height, width, channels = shape
+            camera = key.removeprefix("obs/").removesuffix(IMAGE_SUFFIX)
+            image_shapes[camera] = (height, width, channels)
     return Header(
         length=int(file.attrs["num_samples"]),
         keys=shapes,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data.errors import DataError
 
-TEMPORARY_SUFFIX = ".tmp"
+TEMPORARY_SUFFIX = ".unfinished"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
@@ -39,7 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def leftovers(folder: Path) -> list[Path]:
     """Temporary files that an interrupted writer left in `folder`; never part of a data set."""
-    return sorted(folder.glob(f".*{TEMPORARY_SUFFIX}"))
+    return sorted(path for path in folder.glob(f".*{TEMPORARY_SUFFIX}") if path.is_file())
 
 
 def remove_leftovers(folder: Path) -> int:
@@ -62,7 +62,7 @@ def make_folder(folder: Path) -> None:
         raise DataError(f"the folder {folder} cannot be created ({error.strerror})") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename survive a power cut; only POSIX systems let a folder be opened for that."""
     if os.name != "posix":
         return

@@ -1,7 +1,7 @@
 """The index of a data set: a JSON file that saves opening every episode, and can be rebuilt."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,8 +64,12 @@ def entry_of(path: Path) -> Entry:
     )
 
 
-def scan(folder: Path) -> tuple[list[Entry], list[str]]:
+def scan(folder: Path, known: Mapping[str, Entry] | None = None) -> tuple[list[Entry], list[str]]:
     """Describe every episode file in `folder`.
+
+    Args:
+        folder: of a data set.
+        known: entries by file name that need not be read again.
 
     Returns:
         The whole ones, and a message for each damaged one.
@@ -73,7 +77,7 @@ def scan(folder: Path) -> tuple[list[Entry], list[str]]:
     entries, damaged = [], []
     for path in episode_paths(folder):
         try:
-            entries.append(entry_of(path))
+            entries.append((known or {}).get(path.name) or entry_of(path))
         except DataError as error:
             damaged.append(str(error))
     return entries, damaged

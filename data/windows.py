@@ -50,6 +50,8 @@ class Windows:
     ) -> None:
         self.dataset = dataset
         self.camera = dataset.camera(camera)
+        if length < 1:
+            raise DataError(f"a window needs at least one frame, not {length}")
         self.length = length
         chosen = range(len(dataset)) if episodes is None else episodes
         self.episodes = tuple(number for number in chosen if dataset.lengths[number] >= length)
@@ -65,7 +67,10 @@ class Windows:
         """(N,) number, in the data set, of each frame's episode."""
         first = np.cumsum(lengths) - lengths
         self.starts: NDArray[np.int64] = np.concatenate(
-            [np.arange(begin, begin + count - length + 1) for begin, count in zip(first, lengths)]
+            [
+                np.arange(begin, begin + count - length + 1)
+                for begin, count in zip(first, lengths, strict=True)
+            ]
         )
         """(W,) position in `frames` of each window's first frame."""
         self._frames = _allocate(
@@ -163,4 +168,4 @@ def _allocate(shape: tuple[int, ...], memory_limit: int, folder: Path) -> NDArra
 def _nameless_file(folder: Path) -> IO[bytes]:
     # The data set's own disk first: a temporary folder is often small, or memory itself.
     parent = folder if os.access(folder, os.W_OK) else None
-    return tempfile.TemporaryFile(dir=parent)  # noqa: SIM115
+    return tempfile.TemporaryFile(dir=parent)

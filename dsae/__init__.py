@@ -1,4 +1,4 @@
-"""Deep spatial autoencoders: from robot video to a state that a controller can use, without labels."""
+"""Deep spatial autoencoders: robot video becomes a state for controllers, without labels."""
 
 from dsae.checkpoint import load
 from dsae.encoder import Batch, Encoder, Encoding

@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from dsae.errors import EncoderError
+from dsae.nn.spatial_softmax import Grid
+
 ImageShape = tuple[int, int, int]
 """(H, W, C) of the images that an encoder takes."""
 
@@ -60,7 +63,12 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the loss under `loss` and, for the log, its terms under their names (scalars)."""
+        """Return the loss as `loss` and, for the log, its terms under their names (all scalars)."""
+
+    @property
+    def point_grid(self) -> Grid:
+        """Where the cells of a spatial encoder's maps lie in the image."""
+        raise NotImplementedError(f"{type(self).__module__} has no feature points")
 
     def prepare(self, images: torch.Tensor) -> None:
         """Take statistics from training images, uint8 (N, H, W, C), before the first step."""
@@ -80,7 +88,7 @@ class Encoder(nn.Module, ABC):
         optimizers["main"].zero_grad(set_to_none=True)
         terms["loss"].backward()
         optimizers["main"].step()
-        return terms
+        return {name: value.detach() for name, value in terms.items()}
 
     def decode(self, features: torch.Tensor) -> torch.Tensor:
         """Return float images, (B, C, h, w), drawn from features (B, D), if it can draw."""
@@ -90,12 +98,12 @@ class Encoder(nn.Module, ABC):
     def encode(self, images: np.ndarray | torch.Tensor) -> Encoding:
         """Encode uint8 images of shape (B, H, W, C), for use: no gradients, statistics frozen.
 
-        Raises ValueError if the images are not of the shape that the encoder was built for.
+        Raises EncoderError if the images are not of the shape that the encoder was built for.
         """
         images = torch.as_tensor(images)
         if tuple(images.shape[1:]) != self.image_shape or images.dtype != torch.uint8:
             expected = "×".join(map(str, self.image_shape))
-            raise ValueError(
+            raise EncoderError(
                 f"the encoder takes uint8 images (B, H, W, C) of {expected}, "
                 f"got {str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}"
             )
@@ -108,7 +116,8 @@ class Encoder(nn.Module, ABC):
             ]
         finally:
             self.train(training)
-        return Encoding(*(_join(field) for field in zip(*parts, strict=True)))
+        features, points, maps = zip(*parts, strict=True)
+        return Encoding(torch.cat(features), _join(points), _join(maps))
 
 
 def as_float(images: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ import pkgutil
 import gymnasium
 
 from envs import tasks
+from envs.errors import TaskError
 
 NAMESPACE = "dsae"
 
@@ -27,7 +28,7 @@ def task_id(name: str) -> str:
     """Return the Gymnasium id, importable anywhere, of a short task name or of any Gymnasium id.
 
     `push`, `dsae/Push-v0` and `envs:dsae/Push-v0` all give `envs:dsae/Push-v0`; an id of another
-    package (`FetchReach-v4`, `module:Id-v0`) is returned as it is. Raises ValueError, listing the
+    package (`FetchReach-v4`, `module:Id-v0`) is returned as it is. Raises TaskError, listing the
     tasks there are, for a name that is neither.
     """
     if name in names():
@@ -36,7 +37,7 @@ def task_id(name: str) -> str:
         return f"{__name__}:{name}"
     if name in gymnasium.registry or ":" in name:
         return name
-    raise ValueError(
+    raise TaskError(
         f"unknown task '{name}': the tasks are {', '.join(names())}, or give a Gymnasium id"
     )
 

@@ -1,17 +1,24 @@
 """What every task shares: the arm, its two action modes, observation, rendering and named points."""
 
+import os
+import sys
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium import spaces
 
+if sys.platform == "linux" and "DISPLAY" not in os.environ:
+    # MuJoCo chooses its OpenGL when it is imported; its own choice needs a screen.
+    os.environ.setdefault("MUJOCO_GL", "egl")
+import mujoco
+
 from envs.camera import Camera
 from envs.control import CartesianController
+from envs.errors import TaskError
 
 ActionMode = Literal["cartesian", "torque"]
 RewardKind = Literal["dense", "sparse"]
@@ -192,7 +199,7 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
     def expert_action(self) -> np.ndarray:
         """Return the scripted expert's action, shape (3,) float32; it acts in Cartesian mode."""
         if self.action_mode != "cartesian":
-            raise ValueError("the scripted expert acts with action_mode='cartesian' alone")
+            raise TaskError("the scripted expert acts with action_mode='cartesian' alone")
         return np.clip(self.expert_velocity() / MAX_SPEED, -1.0, 1.0).astype(np.float32)
 
     def _info(self) -> dict[str, Any]:
@@ -239,4 +246,4 @@ def _upright(quaternion: np.ndarray) -> np.ndarray:
 
 def _one_of(what: str, value: object, allowed: Any) -> None:
     if value not in allowed:
-        raise ValueError(f"unknown {what} {value!r}: choose from {', '.join(map(str, allowed))}")
+        raise TaskError(f"unknown {what} {value!r}: choose from {', '.join(map(str, allowed))}")

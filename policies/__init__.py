@@ -1,0 +1,1 @@
+"""Learners on learned states: encoders inside Gymnasium environments, cloning, evaluation."""

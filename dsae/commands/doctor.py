@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -47,6 +46,18 @@ HOME = Path(__file__).resolve().parents[2]
 
 MEASURE_FOR = 0.5  # (seconds) of rendering
 ENOUGH_DISK = 2.0  # (GB) holds the demo's episodes, runs and report
+
+
+# Prints where a fresh Python finds the packages that it is given.
+_SEARCH = """
+import importlib.util, json, sys
+found = {}
+for room in sys.argv[1:]:
+    spec = importlib.util.find_spec(room)
+    places = [] if spec is None else list(spec.submodule_search_locations or [spec.origin])
+    found[room] = places
+print(json.dumps(found))
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +169,7 @@ def torch() -> Finding:
 def version(name: str, module: str) -> Finding:
     """Return the version of a package that must be importable.
 
-    It is imported in another process: MuJoCo reads MUJOCO_GL once, and the choice is not ours.
+    It is imported in another process: MuJoCo reads MUJOCO_GL once, and `rendering` judges that.
     """
     code = f"import {module}; print({module}.__version__)"
     done = _python("-P", "-c", code)
@@ -171,7 +182,7 @@ def version(name: str, module: str) -> Finding:
 def broken(name: str, module: str, error: object) -> Finding:
     """Return the finding on a package that is absent or does not import."""
     if find_spec(module) is None:
-        return Finding(name=name, value="missing", advice=pip_line([module]), blocks=True)
+        return Finding(name=name, value="missing", blocks=True)
     advice = f"{pip_line([module])} --force-reinstall"
     return Finding(name=name, value=f"does not import: {error}", advice=advice, blocks=True)
 
@@ -223,7 +234,7 @@ def shadows() -> Iterator[Finding]:
     Hidden from this very command, `dsae` cannot work. A script or a `python -c` that is started
     in the current directory looks there first, which the installed `dsae` command does not.
     """
-    here = _origins(_SEARCH)
+    here = _origins_here()
     own = {room: _origin(room) for room in ROOMS}
     for room in ROOMS:
         if not own[room]:
@@ -239,20 +250,9 @@ def shadows() -> Iterator[Finding]:
             yield Finding(name=room, value=value, advice=advice)
 
 
-_SEARCH = """
-import importlib.util, json, sys
-found = {}
-for room in sys.argv[1:]:
-    spec = importlib.util.find_spec(room)
-    places = [] if spec is None else list(spec.submodule_search_locations or [spec.origin])
-    found[room] = places
-print(json.dumps(found))
-"""
-
-
-def _origins(code: str) -> dict[str, list[str]]:
+def _origins_here() -> dict[str, list[str]]:
     """Return where a fresh Python in the current directory finds the rooms."""
-    done = _python("-c", code, *ROOMS)
+    done = _python("-c", _SEARCH, *ROOMS)
     if done.returncode:
         return {room: [] for room in ROOMS}
     found: dict[str, list[str]] = json.loads(done.stdout)
@@ -278,4 +278,5 @@ def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "MUJOCO_GL": ""},
     )

@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from dsae.commands.errors import UsageError
+
 DEBIAN_PACKAGES = ("libegl1", "libopengl0", "libgl1-mesa-dri", "libgl1")
 """What EGL with Mesa's software driver needs on Debian."""
 
@@ -73,7 +75,7 @@ print(json.dumps({"renderer": name, "rate": frames / elapsed}))
 '''
 
 
-class OpenGLMissing(RuntimeError):
+class OpenGLMissing(UsageError):
     """This machine cannot render without a screen; the message says what to install."""
 
 
@@ -171,7 +173,7 @@ def ensure() -> None:
 def first_that_renders() -> tuple[str | None, list[str]]:
     """Return the first back end that really renders, and why those before it do not."""
     wanted = _wanted()
-    errors = []
+    errors: list[str] = []
     for backend in [wanted] if wanted else _candidates():
         result = probe(backend)
         if result.ok:

@@ -11,10 +11,7 @@ from typing import Any
 import torch
 
 from dsae.encoder import Encoder, ImageShape
-
-
-class UnknownEncoder(ValueError):
-    """A name, preset or setting that no encoder has; the message lists those there are."""
+from dsae.errors import EncoderError
 
 
 def names() -> tuple[str, ...]:
@@ -27,16 +24,19 @@ def names() -> tuple[str, ...]:
 
 
 def config(name: str, settings: dict[str, Any] | None = None) -> Any:
-    """Return the `Config` of an encoder name, with `settings` replacing some of its fields."""
+    """Return the `Config` of an encoder name, with `settings` replacing some of its fields.
+
+    Raises EncoderError, listing what there is, for an unknown name, preset or setting.
+    """
     family, _, preset = name.partition(":")
     if name not in names():
-        raise UnknownEncoder(f"unknown encoder '{name}': choose from {', '.join(names())}")
+        raise EncoderError(f"unknown encoder '{name}': choose from {', '.join(names())}")
     module = _module(family)
     base = module.PRESETS[preset] if preset else module.Config()
     fields = [field.name for field in dataclasses.fields(base)]
     for key in settings or {}:
         if key not in fields:
-            raise UnknownEncoder(f"'{name}' has no setting '{key}': it has {', '.join(fields)}")
+            raise EncoderError(f"'{name}' has no setting '{key}': it has {', '.join(fields)}")
     return dataclasses.replace(base, **(settings or {}))
 
 
@@ -54,7 +54,7 @@ def create(
 def restore(family: str, values: dict[str, Any], image_shape: ImageShape) -> Encoder:
     """Build the encoder that `family_of` and its config's values describe."""
     if family not in _families():
-        raise UnknownEncoder(f"unknown encoder '{family}': choose from {', '.join(_families())}")
+        raise EncoderError(f"unknown encoder '{family}': choose from {', '.join(_families())}")
     module = _module(family)
     return module.Encoder(module.Config(**values), image_shape)
 

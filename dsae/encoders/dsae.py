@@ -21,7 +21,7 @@ from dsae.encoder import Batch, Encoding, ImageShape, as_float
 from dsae.encoder import Encoder as BaseEncoder
 from dsae.nn.background import Background, shrink
 from dsae.nn.gaussian_maps import GaussianMaps
-from dsae.nn.spatial_softmax import SpatialSoftmax
+from dsae.nn.spatial_softmax import Grid, SpatialSoftmax
 from dsae.nn.trunks import Layer, Trunk
 
 MAP_SIDE = 32  # the light trunk halves an image until its shorter side has about so many cells
@@ -77,7 +77,7 @@ class Encoder(BaseEncoder):
             self.target = (1, height // 4, width // 4)
             self.decoder: nn.Module = _LinearDecoder(config.points, self.target)
         else:
-            stride = max(layer.stride for layer in layers) ** _halvings(image_shape)
+            stride = math.prod(layer.stride for layer in layers)
             self.target = (channels, height // stride, width // stride)
             self.decoder = _GaussianDecoder(config.points, self.target, config.sigma)
         self.background = Background(*self.target)
@@ -87,6 +87,11 @@ class Encoder(BaseEncoder):
     def feature_size(self) -> int:
         """2K numbers: x₁ y₁ x₂ y₂ …"""
         return 2 * self.config.points
+
+    @property
+    def point_grid(self) -> Grid:
+        """The centres of the receptive fields of the maps' cells."""
+        return self.trunk.grid
 
     def features_of(self, images: torch.Tensor) -> Encoding:
         """Encode float images (B, C, H, W)."""
@@ -100,7 +105,7 @@ class Encoder(BaseEncoder):
 
     def prepare(self, images: torch.Tensor) -> None:
         """Take the median background of training images, uint8 (N, H, W, C)."""
-        self.background.fit(self._shrunk(as_float(images)))
+        self.background.fit(shrink(as_float(images), self.target))
         if not self.config.background:
             with torch.no_grad():
                 self.background.image.zero_()
@@ -108,7 +113,7 @@ class Encoder(BaseEncoder):
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Reconstruction of every frame of the windows (B, 3, H, W, C), and their slowness."""
         images = as_float(batch.images.flatten(0, 1))
-        target = self._shrunk(images)
+        target = shrink(images, self.target)
         encoding = self.features_of(images)
         assert encoding.points is not None
         drawn = self.decode(encoding.features)
@@ -118,20 +123,14 @@ class Encoder(BaseEncoder):
         slow = losses.slowness(encoding.points.unflatten(0, batch.images.shape[:2]))
         return {
             "loss": error + self.config.slowness * slow,
-            "reconstruction": error.detach(),
-            "slowness": slow.detach(),
-            "temperature": self.softmax.log_temperature.detach().exp(),
+            "reconstruction": error,
+            "slowness": slow,
+            "temperature": self.softmax.log_temperature.exp(),
         }
 
     def _foreground_weight(self) -> float:
         """w, or 0 where the background model does not apply (a moving camera)."""
         return self.config.foreground_weight if self.background.explains else 0.0
-
-    def _shrunk(self, images: torch.Tensor) -> torch.Tensor:
-        if self.target[0] == 1 and images.shape[1] == 3:
-            grey = torch.tensor([0.299, 0.587, 0.114]).to(images)  # ITU-R BT.601
-            images = torch.einsum("bchw,c->bhw", images, grey).unsqueeze(1)
-        return shrink(images, self.target[1:])
 
 
 class _LinearDecoder(nn.Module):

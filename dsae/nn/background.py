@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 THRESHOLD = 0.1  # a pixel is foreground if a channel, in [0, 1], differs from the median by more
+GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
 MAX_SHARE = 0.3  # a background that leaves a larger share of the pixels unexplained is no model
 
 
@@ -43,6 +44,8 @@ class Background(nn.Module):
         return ((images - self.median).abs() > THRESHOLD).any(dim=1, keepdim=True)
 
 
-def shrink(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Return images (B, C, H, W) averaged down to `size` = (h, w)."""
-    return functional.adaptive_avg_pool2d(images, size)
+def shrink(images: torch.Tensor, target: tuple[int, int, int]) -> torch.Tensor:
+    """Return images (B, C, H, W) averaged down to `target` = (c, h, w); grey where c is 1."""
+    if target[0] == 1 and images.shape[1] == 3:
+        images = torch.einsum("bchw,c->bhw", images, torch.tensor(GREY).to(images)).unsqueeze(1)
+    return functional.adaptive_avg_pool2d(images, target[1:])

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from dsae.errors import EncoderError
 from dsae.nn.spatial_softmax import Grid
 
 
@@ -23,7 +24,7 @@ class Trunk(nn.Module):
     `grid` says where the cells of the last map lie in the image: the centre of each cell's
     receptive field, so that a soft-argmax over the map is a place in the image.
 
-    Raises ValueError if the image is too small for the layers.
+    Raises EncoderError if the image is too small for the layers.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ def map_geometry(
         first += ((layer.kernel - 1) / 2 - layer.padding) * jump
         jump *= layer.stride
     if min(sizes) < 2:
-        raise ValueError(f"images of {height}×{width} are too small for this encoder")
+        raise EncoderError(f"images of {height}×{width} are too small for this encoder")
     ends = [
         ((2 * first + 1) / side - 1, (2 * (first + jump * (cells - 1)) + 1) / side - 1)
         for cells, side in zip(sizes, (height, width), strict=True)

@@ -1,0 +1,81 @@
+"""The entry of the `dsae` command."""
+
+import importlib
+import sys
+
+VERBS = ("doctor", "collect", "import", "inspect", "train", "evaluate", "overlay", "learn",
+         "rollout", "demo")  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb and return its exit status; a person's mistake is one line and status 2."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or given[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    if given[0] == "--version":
+        from dsae import __version__
+
+        print(__version__)
+        return 0
+    verb = given[0]
+    if verb not in verbs():
+        return _fail(f"unknown verb '{verb}': choose from {', '.join(verbs())}")
+    return _run(verb, given[1:])
+
+
+def verbs() -> tuple[str, ...]:
+    """Return the verbs there are, in the order of a day's work."""
+    return VERBS
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    try:
+        from dsae.commands.options import parse
+
+        module = _module(verb)
+        return module.run(parse(module.Options, arguments, verb=verb, about=module.__doc__ or ""))
+    except KeyboardInterrupt:
+        print("\ninterrupted: run the same command again to go on", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is not installed: pip install 'dsae[command]'")
+    except ValueError as error:
+        if not isinstance(error, _known_errors()):
+            raise
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), status=1)
+
+
+def _known_errors() -> tuple[type[ValueError], ...]:
+    """Return the errors that say in one line what a person can mend; others are our faults."""
+    from data.errors import DataError
+    from dsae.commands.errors import UsageError
+    from dsae.errors import DsaeError
+    from envs.errors import TaskError
+    from policies.errors import PolicyError
+
+    return UsageError, DsaeError, DataError, TaskError, PolicyError
+
+
+def _module(verb: str):  # type: ignore[no-untyped-def]
+    name = verb + ("_" if verb == "import" else "")
+    return importlib.import_module(f"dsae.commands.{name}")
+
+
+def _overview() -> str:
+    lines = ["usage: dsae VERB [options]      (dsae VERB --help explains each)", ""]
+    for verb in verbs():
+        summary = (_module(verb).__doc__ or "").partition("\n")[0]
+        lines.append(f"  {verb:10}{summary}")
+    return "\n".join(lines)
+
+
+def _fail(message: str, status: int = 2) -> int:
+    print(f"dsae: {message}".replace("\n", " "), file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

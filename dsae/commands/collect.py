@@ -1,0 +1,89 @@
+"""Collect episodes of a task: frames, robot state, actions and ground truth.
+
+Example:
+    dsae collect push --episodes 200 --controller noisy-expert --out runs/data/push
+
+The task is a short name (push, reach) or any Gymnasium id that renders; the controller is expert,
+noisy-expert, random, or the run folder of a learned policy. The same seed gives the same files
+whatever the number of workers, and an interrupted collection goes on where it stopped.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from data import collect as collection
+from data import controllers
+from dsae.commands import opengl, runs, tasks
+from dsae.commands.options import argument, runtime
+from dsae.commands.progress import Bar
+from policies import controller as learned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to collect."""
+
+    task: str = argument()
+    """Short name of a task, or a Gymnasium id."""
+    episodes: Annotated[int, Field(gt=0)] = 200
+    """Number of episodes."""
+    controller: str = "noisy-expert"
+    """expert, noisy-expert, random, or the run folder of a learned policy."""
+    size: str | None = None
+    """Image size in pixels, like 64 or 48x64 (height x width); 64 for our own tasks."""
+    camera: str = "front"
+    """Name under which the frames are stored; for our own tasks the camera that draws them."""
+    max_steps: Annotated[int, Field(gt=0)] | None = None
+    """Cut longer episodes here."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the first episode; the others count on from it."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the environment, such as action_mode=torque."""
+    out: Path | None = runtime(None)
+    """Folder of the data set [runs/data/TASK]."""
+    workers: Annotated[int, Field(ge=0)] = runtime(os.cpu_count() or 1)
+    """Processes; 0 collects in this one."""
+    overwrite: bool = runtime(False)
+    """Replace a finished or different run in the folder."""
+
+
+def run(options: Options) -> int:
+    """Collect and say what there is."""
+    opengl.ensure()
+    settings = tasks.task_settings(options.task, options.size, options.settings)
+    make_env = tasks.env_factory(options.task, settings)
+    make_controller = _controller(options.controller)
+    folder = options.out or Path("runs/data") / options.task.replace("/", "-").replace(":", "-")
+    run_ = runs.open_run(folder, "collect", options, overwrite=options.overwrite)
+    with Bar("collecting", options.episodes, "episode") as bar:
+        report = collection.collect(
+            folder,
+            make_env,
+            make_controller,
+            episodes=options.episodes,
+            seed=options.seed,
+            workers=min(options.workers, options.episodes),
+            cameras=(options.camera,),
+            meta={"task": options.task, "settings": settings, "controller": options.controller},
+            max_steps=options.max_steps,
+            progress=lambda p: bar.show(p.done, f"{p.frames_per_second:.0f} frames/s"),
+        )
+    run_.finish()
+    runs.say(
+        f"{report.episodes} episodes, {report.frames} frames in {folder} "
+        f"({report.collected} new, {report.successes} successful, {report.seconds:.0f} s)"
+    )
+    return 0
+
+
+def _controller(name: str) -> Callable[[], controllers.Controller]:
+    if Path(name).exists():
+        learned.PolicyController(Path(name))  # a policy that cannot be read is said here
+        return partial(learned.PolicyController, Path(name))
+    return controllers.by_name(name)

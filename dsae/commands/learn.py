@@ -1,0 +1,95 @@
+"""Learn a policy on a state: the oracle's, none of the objects, or an encoder's features.
+
+Example:
+    dsae learn bc push --data runs/data/push --state runs/train/push-dsae
+
+Learners: bc (behaviour cloning). The state is oracle, blind, or the run folder of a trained encoder;
+every state holds the end-effector pose and the commanded goal. The policy is one file.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+import envs
+from data.dataset import Dataset
+from dsae import checkpoint
+from dsae.commands import runs
+from dsae.commands.devices import use_device
+from dsae.commands.errors import UsageError
+from dsae.commands.options import argument, override, runtime
+from dsae.logger import Logger
+from policies import learners, policy
+from policies import state as states
+from policies.demonstrations import demonstrations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to learn, from what."""
+
+    learner: str = argument()
+    """Name of the learner."""
+    task: str = argument()
+    """Short name of the task, or a Gymnasium id."""
+    data: Path | None = None
+    """Data set of demonstrations [runs/data/TASK]."""
+    state: str = "oracle"
+    """oracle, blind, or the run folder of a trained encoder."""
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the episodes that are left out, as in `dsae train`."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of weights and batches."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings of the learner, such as hidden=128."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Torch threads; 0 leaves the choice to torch."""
+    out: Path | None = runtime(None)
+    """Run folder [runs/learn/TASK-LEARNER-STATE]."""
+    overwrite: bool = runtime(False)
+    """Replace a finished or different run in the folder."""
+
+
+def run(options: Options) -> int:
+    """Learn and save the policy."""
+    use_device("cpu", options.threads)
+    learner = learners.module(options.learner)
+    config = override(learner.Config(), options.settings, where=f"learner {options.learner}")
+    task = envs.task_id(options.task)
+    dataset = Dataset.open(options.data or Path("runs/data") / options.task)
+    recorded = dataset.meta
+    if envs.task_id(str(recorded.get("task", options.task))) != task:
+        raise UsageError(
+            f"{dataset.folder} holds episodes of {recorded['task']}, not {options.task}"
+        )
+    encoder = None
+    if Path(options.state).exists():
+        encoder = checkpoint.load(options.state)
+    else:
+        states.named(options.state)
+    name = Path(options.state).name if encoder else options.state
+    folder = options.out or Path("runs/learn") / f"{options.task}-{options.learner}-{name}"
+    shown, state = demonstrations(dataset, dataset.split(options.held_out)[0], name, encoder)
+    run_ = runs.open_run(folder, "learn", options, overwrite=options.overwrite)
+    last: dict[str, float] = {}
+    with Logger(folder) as logger:
+
+        def record(epoch: int, figures: dict[str, float]) -> None:
+            logger(epoch, figures)
+            last.update(figures)
+
+        actor = learner.learn(shown, config, seed=options.seed, log=record)
+    made = policy.Task(task, recorded.get("settings", {}))
+    policy.save(
+        folder / policy.POLICY_FILE,
+        policy.Policy(state, actor, made, options.learner, name),
+        seed=options.seed,
+    )
+    run_.finish()
+    runs.say(
+        f"state {name}: {state.size} numbers, {len(shown.actions)} steps of demonstrations, "
+        f"validation error {last['validation_error']:.4f}: {folder / policy.POLICY_FILE}"
+    )
+    return 0

@@ -1,0 +1,91 @@
+"""Draw an encoder's feature points on an episode: a colour per point, a trail, fading when unsure.
+
+Example:
+    dsae overlay runs/train/push-dsae --out push.mp4
+
+The ending chooses: .mp4, .gif or .png (a grid of frames). `--maps` draws the softmax maps instead.
+Points that follow a ground-truth keypoint, as `dsae evaluate` found, carry its name.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from data.dataset import Dataset
+from dsae import checkpoint, overlay
+from dsae.commands import runs
+from dsae.commands.errors import UsageError
+from dsae.commands.evaluate import EVALUATION_FILE
+from dsae.commands.options import argument
+from dsae.state.presence import softmax_mass
+
+DEFAULT_FPS = 20.0
+FOLLOWS = 0.02  # of the image width: a point within that of a keypoint is named after it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to draw."""
+
+    run: Path = argument()
+    """Run folder of a training."""
+    data: Path | None = None
+    """Another data set than the one it was trained on."""
+    episode: Annotated[int, Field(ge=0)] | None = None
+    """Number of the episode; the first held-out one if left out."""
+    maps: bool = False
+    """Draw the softmax maps instead of the points."""
+    fps: Annotated[float, Field(gt=0)] | None = None
+    """Frames per second; those of the data if left out."""
+    out: Path | None = None
+    """Video or picture to write [RUN/overlay.mp4 or RUN/maps.mp4]."""
+    overwrite: bool = False
+    """Replace an existing file."""
+
+
+def run(options: Options) -> int:
+    """Draw and say where."""
+    out = options.out or options.run / ("maps.mp4" if options.maps else "overlay.mp4")
+    if out.suffix not in overlay.SUFFIXES:
+        raise UsageError(f"cannot write '{out}': the endings are {', '.join(overlay.SUFFIXES)}")
+    if out.exists() and not options.overwrite:
+        raise UsageError(f"{out} exists: choose another --out or give --overwrite")
+    encoder = checkpoint.load(options.run)
+    trained = runs.read_run(options.run)["options"]
+    dataset = Dataset.open(options.data or trained["data"])
+    number = (
+        dataset.split(trained["held_out"])[1][0] if options.episode is None else options.episode
+    )
+    if number >= len(dataset):
+        raise UsageError(f"there is no episode {number}: {dataset.folder} holds {len(dataset)}")
+    camera = dataset.camera(trained["camera"])
+    frames = dataset.read(number, cameras=[camera]).images[camera]
+    encoding = encoder.encode(frames)
+    if encoding.points is None or encoding.maps is None:
+        raise UsageError(f"{options.run} holds no spatial encoder: its code has no points to draw")
+    if options.maps:
+        pictures = overlay.draw_maps(frames, encoding.maps.numpy())
+    else:
+        mass = softmax_mass(encoding.points, encoding.maps, encoder.point_grid)
+        labels = followed(options.run / EVALUATION_FILE)
+        pictures = overlay.draw_points(frames, encoding.points.numpy(), mass.numpy(), labels=labels)
+    fps = options.fps or dataset.header(number)["meta"].get("fps") or DEFAULT_FPS
+    overlay.write(out, pictures, fps=fps)
+    runs.say(f"episode {number}, {len(frames)} frames: {out}")
+    return 0
+
+
+def followed(evaluation: Path) -> dict[int, str]:
+    """Return which points follow a keypoint, by number, according to a file of `dsae evaluate`."""
+    if not evaluation.exists():
+        return {}
+    figures = json.loads(evaluation.read_text(encoding="utf-8"))
+    limit = FOLLOWS * figures["image"]["width"]
+    return {
+        row["point"]: name.replace("_", " ")
+        for name, row in figures["keypoints"].items()
+        if "point" in row and row["tracking_px"] is not None and row["tracking_px"] < limit
+    }

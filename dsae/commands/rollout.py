@@ -1,0 +1,116 @@
+"""Roll a learned policy out on fresh seeds: success rate with its interval, and a video.
+
+Example:
+    dsae rollout runs/learn/push-bc-push-dsae --episodes 100 --video push.mp4
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from dsae import overlay
+from dsae.commands import opengl, runs
+from dsae.commands.errors import UsageError
+from dsae.commands.options import argument, runtime
+from dsae.commands.progress import Bar
+from dsae.state.presence import softmax_mass
+from policies import evaluation
+from policies.evaluation import Outcome, evaluate, wilson_interval
+from policies.policy import POLICY_FILE, Policy, load
+
+RESULTS_FILE = "rollout.json"
+FRESH_SEED = 1_000_000  # far from the seeds that collections count from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to roll out, how often."""
+
+    policy: Path = argument()
+    """Run folder of a learned policy, or its file."""
+    episodes: Annotated[int, Field(gt=0)] = 100
+    """Number of episodes."""
+    seed: Annotated[int, Field(ge=0)] = FRESH_SEED
+    """Seed of the first episode; the others count on from it."""
+    video: Path | None = None
+    """Write the first episodes as .mp4, .gif or .png, the feature points drawn in."""
+    video_episodes: Annotated[int, Field(gt=0)] = 3
+    """Episodes in the video."""
+    out: Path | None = runtime(None)
+    """Run folder [runs/rollout/POLICY]."""
+    workers: Annotated[int, Field(gt=0)] = runtime(os.cpu_count() or 1)
+    """Processes."""
+    overwrite: bool = runtime(False)
+    """Replace a finished or different run in the folder."""
+
+
+def run(options: Options) -> int:
+    """Roll out, write the outcomes, print the rate."""
+    opengl.ensure()
+    if options.video and options.video.suffix not in overlay.SUFFIXES:
+        endings = ", ".join(overlay.SUFFIXES)
+        raise UsageError(f"cannot write '{options.video}': the endings are {endings}")
+    policy = load(options.policy)
+    evaluation.make_env(policy).close()
+    name = options.policy.parent.name if options.policy.is_file() else options.policy.name
+    folder = options.out or Path("runs/rollout") / name
+    run_ = runs.open_run(folder, "rollout", options, overwrite=options.overwrite)
+    path = options.policy / POLICY_FILE if options.policy.is_dir() else options.policy
+    seeds = range(options.seed, options.seed + options.episodes)
+    with Bar("rolling out", options.episodes, "episode") as bar:
+        outcomes = evaluate(
+            path.resolve(), seeds, workers=options.workers, progress=lambda done: bar.show(done)
+        )
+    figures = summary(outcomes)
+    runs.save_json(folder / RESULTS_FILE, {**figures, "state": policy.state_name})
+    if options.video:
+        shown = list(seeds)[: options.video_episodes]
+        overlay.write(options.video, film(policy, shown), fps=20)
+    run_.finish()
+    low, high = figures["interval95"]
+    runs.say(
+        f"state {policy.state_name}: success {figures['successes']} of {figures['episodes']} = "
+        f"{figures['success_rate']:.1%} (95 % interval {low:.1%} to {high:.1%})"
+        + (f", median distance {figures['median_distance_m'] * 100:.1f} cm"
+           if np.isfinite(figures["median_distance_m"]) else "")
+    )  # fmt: skip
+    return 0
+
+
+def summary(outcomes: list[Outcome]) -> dict[str, Any]:
+    """Return the figures of a set of episodes under plain names."""
+    successes = sum(outcome.success for outcome in outcomes)
+    return {
+        "episodes": len(outcomes),
+        "successes": successes,
+        "success_rate": successes / len(outcomes),
+        "interval95": wilson_interval(successes, len(outcomes)),
+        "median_distance_m": float(np.median([outcome.distance for outcome in outcomes])),
+        "outcomes": [outcome._asdict() for outcome in outcomes],
+    }
+
+
+def film(policy: Policy, seeds: list[int]) -> np.ndarray:
+    """Roll the policy out once per seed and return the enlarged frames, uint8 (T, h, w, 3)."""
+    env: Any = evaluation.make_env(policy, render=True)
+    frames = []
+    for seed in seeds:
+        state, _ = env.reset(seed=seed)
+        ended = False
+        while not ended:
+            frames.append(np.array(env.render() if env.frame is None else env.frame))
+            action = np.clip(policy.actor.act(state[None])[0], -1, 1)
+            state, _, terminated, truncated, _ = env.step(action)
+            ended = terminated or truncated
+    env.close()
+    pictures = np.stack(frames)
+    encoder = policy.state.encoder
+    encoding = encoder.encode(pictures) if encoder else None
+    if encoder is None or encoding is None or encoding.points is None or encoding.maps is None:
+        return overlay.enlarge(pictures)
+    mass = softmax_mass(encoding.points, encoding.maps, encoder.point_grid)
+    return overlay.draw_points(pictures, encoding.points.numpy(), mass.numpy())

@@ -1,0 +1,130 @@
+"""Train an encoder on a data set.
+
+Example:
+    dsae train dsae runs/data/push --steps 1500 --out runs/train/push-dsae
+
+The encoder is NAME[:preset]: dsae (the recommended one), dsae:finn2016 (as published), vae,
+vae:beta4. An interrupted training goes on from its last checkpoint and ends in the same weights.
+Every tenth episode is held out for `dsae evaluate`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+
+from data.dataset import Dataset
+from data.windows import Windows
+from dsae import encoders, training
+from dsae.checkpoint import ENCODER_FILE
+from dsae.commands import runs
+from dsae.commands.devices import use_device
+from dsae.commands.options import argument, override, runtime
+from dsae.commands.progress import Bar
+from dsae.logger import Logger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to train, and how."""
+
+    encoder: str = argument()
+    """NAME[:preset] of the encoder."""
+    data: Path = argument()
+    """Folder of the data set."""
+    steps: Annotated[int, Field(gt=0)] = training.Config.steps
+    """Number of updates."""
+    batch: Annotated[int, Field(gt=0)] = training.Config.batch
+    """Three-frame windows per update."""
+    learning_rate: Annotated[float, Field(gt=0)] = training.Config.learning_rate
+    """Adam's rate after the warm-up."""
+    camera: str | None = None
+    """Whose frames to use; the data set's first camera if left out."""
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the episodes kept from training."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of weights and batches."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings of the encoder, such as points=8 or beta=4."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Torch threads; 0 leaves the choice to torch."""
+    checkpoint_every: Annotated[int, Field(gt=0)] = runtime(training.Config.checkpoint_every)
+    """Steps between two checkpoints."""
+    out: Path | None = runtime(None)
+    """Run folder [runs/train/DATA-ENCODER]."""
+    overwrite: bool = runtime(False)
+    """Replace a finished or different run in the folder."""
+
+
+def run(options: Options) -> int:
+    """Train and save the encoder."""
+    device = use_device(options.device, options.threads)
+    where = f"encoder {options.encoder}"
+    config = override(encoders.config(options.encoder), options.settings, where=where)
+    dataset = Dataset.open(options.data)
+    train_episodes, _ = dataset.split(options.held_out)
+    family = options.encoder.partition(":")[0]
+    encoder = encoders.create(
+        family, dataset.image_shape(dataset.camera(options.camera)), seed=options.seed,
+        settings=vars(config),
+    ).to(device)  # fmt: skip
+    folder = options.out or default_folder(options)
+    windows = Windows(dataset, options.camera, train_episodes)
+    run_ = runs.open_run(folder, "train", options, overwrite=options.overwrite)
+    schedule = training.Config(
+        steps=options.steps,
+        batch=options.batch,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+        checkpoint_every=options.checkpoint_every,
+    )
+    start = training.resumed_step(folder)
+    if start:
+        runs.say(f"going on from step {start} of {options.steps}")
+    figure = _Figure()
+    with (
+        windows,
+        Logger(folder, start) as log,
+        Bar(f"training {options.encoder}", options.steps, "step") as bar,
+    ):
+
+        def record(step: int, terms: dict[str, float]) -> None:
+            log(step, terms)
+            figure.loss = terms["loss"]
+
+        training.fit(
+            encoder,
+            windows,
+            schedule,
+            folder=folder,
+            log=record,
+            on_step=lambda step: bar.show(step, f"loss {figure.loss:.4g}"),
+        )
+    _warn_about_background(encoder)
+    run_.finish()
+    runs.say(f"{options.steps} steps, loss {figure.loss:.4g}: {folder / ENCODER_FILE}")
+    return 0
+
+
+def default_folder(options: Options) -> Path:
+    """Return the run folder of a training whose `out` is left out."""
+    return Path("runs/train") / f"{options.data.name}-{options.encoder.replace(':', '-')}"
+
+
+class _Figure:
+    """The figure that the progress bar shows."""
+
+    loss: float = float("nan")
+
+
+def _warn_about_background(encoder: torch.nn.Module) -> None:
+    background = getattr(encoder, "background", None)
+    if background is not None and not background.explains:
+        runs.say(
+            f"note: the median image leaves {float(background.share):.0%} of the pixels "
+            "unexplained (a moving camera?), so the foreground-balanced loss was switched off"
+        )

@@ -1,0 +1,1 @@
+"""Measures of what an encoder's features are worth, all on held-out episodes."""

@@ -1,0 +1,163 @@
+"""Feature points drawn on the frames that they come from, so that a person sees what they follow."""
+
+import colorsys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from dsae.coordinates import to_pixels
+from dsae.errors import DsaeError
+
+SIDE = 384  # pixels of the shorter side of what is drawn on, at least
+TRAIL = 12  # frames that a point's trail reaches back
+FAINT = 0.15  # opacity of a point whose softmax map is spread all over the image
+SUFFIXES = (".mp4", ".gif", ".png")
+
+
+def colours(count: int) -> list[tuple[int, int, int]]:
+    """Return `count` RGB colours, each well apart from its neighbours in the list."""
+    golden = 0.618033988749895
+    hues = [(0.02 + i * golden) % 1.0 for i in range(count)]
+    return [
+        tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.75 - 0.3 * (i % 2), 1.0))  # type: ignore[misc]
+        for i, hue in enumerate(hues)
+    ]
+
+
+def draw_points(
+    frames: np.ndarray,
+    points: np.ndarray,
+    mass: np.ndarray,
+    *,
+    labels: dict[int, str] | None = None,
+    trail: int = TRAIL,
+) -> np.ndarray:
+    """Draw points on an enlarged copy of an episode's frames.
+
+    Frames are uint8 (T, H, W, 3), points (T, K, 2) in [−1, 1], mass (T, K) in [0, 1] is the softmax
+    mass around each point: a point fades with it. Labelled points are drawn larger, with their
+    name. Returns uint8 (T, h, w, 3) with even sides, as video encoders want them.
+    """
+    labels = labels or {}
+    canvas = enlarge(frames)
+    height, width = canvas.shape[1:3]
+    places = to_pixels(points, height, width)  # (T, K, 2)
+    palette = colours(points.shape[1])
+    order = sorted(range(points.shape[1]), key=lambda k: k in labels)  # labelled ones on top
+    for t in range(len(canvas)):
+        for k in order:
+            past = places[max(0, t - trail) : t + 1, k]
+            opacity = FAINT + (1 - FAINT) * float(np.clip(mass[t, k], 0, 1))
+            _draw_point(canvas[t], past, palette[k], opacity, labels.get(k))
+    return canvas
+
+
+def draw_maps(frames: np.ndarray, maps: np.ndarray, columns: int = 4) -> np.ndarray:
+    """Draw each softmax map, (T, K, h, w), as heat over its frame, all K tiled in a grid."""
+    frames = enlarge(frames, SIDE // 2)
+    height, width = frames.shape[1:3]
+    pictures = []
+    for frame, softmaxes in zip(frames, maps, strict=True):
+        tiles = []
+        for softmax in softmaxes:
+            heat = np.uint8(255 * softmax / max(float(softmax.max()), 1e-12))
+            heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+            heat = cv2.cvtColor(cv2.applyColorMap(heat, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+            tiles.append(cv2.addWeighted(frame, 0.35, heat, 0.65, 0))
+        pictures.append(grid(np.stack(tiles), columns))
+    return np.stack(pictures)
+
+
+def enlarge(frames: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Return frames (T, H, W, 3) enlarged by a whole factor until the shorter side has `side`."""
+    height, width = frames.shape[1:3]
+    factor = max(1, -(-side // min(height, width)))
+    large = frames.repeat(factor, axis=1).repeat(factor, axis=2)
+    even = [size - size % 2 for size in large.shape[1:3]]
+    return np.ascontiguousarray(large[:, : even[0], : even[1]])
+
+
+def grid(pictures: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
+    """Return pictures (N, h, w, 3) tiled in rows of `columns`, on white, with even sides."""
+    count, height, width, _ = pictures.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    sheet_height, sheet_width = rows * (height + gap) + gap, columns * (width + gap) + gap
+    sheet = np.full((sheet_height + sheet_height % 2, sheet_width + sheet_width % 2, 3), 255)
+    sheet = sheet.astype(np.uint8)
+    for index, picture in enumerate(pictures):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def write(path: Path, frames: np.ndarray, *, fps: float) -> None:
+    """Write frames, uint8 (T, h, w, 3), as .mp4, .gif, or as .png (a grid of at most 16 frames).
+
+    Raises DsaeError for any other ending.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png":
+        chosen = np.linspace(0, len(frames) - 1, min(16, len(frames))).round().astype(int)
+        write_png(path, grid(frames[chosen], columns=4))
+    elif path.suffix == ".mp4":
+        _encode(path, frames, fps, "libx264", "yuv420p", {"crf": "20", "preset": "veryfast"})
+    elif path.suffix == ".gif":
+        _encode(path, frames, fps, "gif", "rgb8", {})
+    else:
+        raise DsaeError(f"cannot write '{path.name}': the endings are {', '.join(SUFFIXES)}")
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """Write one RGB picture, uint8 (h, w, 3)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png_bytes(picture))
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """Return one RGB picture, uint8 (h, w, 3), as the content of a PNG file."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return encoded.tobytes()
+
+
+def _draw_point(
+    picture: np.ndarray,
+    past: np.ndarray,
+    colour: tuple[int, int, int],
+    opacity: float,
+    label: str | None,
+) -> None:
+    """Blend one point, its trail and its label into a picture, in place."""
+    layer = picture.copy()
+    # Sixteenths of a pixel: OpenCV draws at whole numbers shifted by four bits.
+    places = np.round(past * 16).astype(np.int32)
+    cv2.polylines(layer, [places.reshape(-1, 1, 2)], False, colour, 2, cv2.LINE_AA, 4)
+    here = (int(places[-1, 0]), int(places[-1, 1]))
+    radius = 9 if label else 5
+    cv2.circle(layer, here, radius * 16, (20, 20, 20), -1, cv2.LINE_AA, 4)
+    cv2.circle(layer, here, (radius - 2) * 16, colour, -1, cv2.LINE_AA, 4)
+    if label:
+        corner = (here[0] // 16 + 12, here[1] // 16 - 8)
+        for shade, thickness in (((20, 20, 20), 4), ((255, 255, 255), 1)):
+            cv2.putText(
+                layer, label, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.5, shade, thickness, cv2.LINE_AA
+            )
+    cv2.addWeighted(layer, opacity, picture, 1 - opacity, 0, dst=picture)
+
+
+def _encode(
+    path: Path, frames: np.ndarray, fps: float, codec: str, pixels: str, options: dict[str, str]
+) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            codec, rate=Fraction(fps).limit_denominator(1000), options=options
+        )
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pixels
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())

@@ -1,0 +1,172 @@
+"""Training: steps of any encoder on windows of frames, with a schedule and exact resume."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from dsae import checkpoint
+from dsae.encoder import Batch, Encoder
+from dsae.errors import TrainingError
+
+PREPARE_FRAMES = 500  # frames that statistics before training are taken from
+SEED_STRIDE = 1_000_003  # keeps the random streams of two steps apart
+
+
+class Windows(Protocol):
+    """What training reads: windows of consecutive frames of one size."""
+
+    frames: np.ndarray
+    """All frames, uint8 (N, H, W, C)."""
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+
+    def __getitem__(self, indices: np.ndarray, /) -> np.ndarray:
+        """Return the windows of these numbers, uint8 (B, L, H, W, C)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How an encoder is trained."""
+
+    steps: int = 1500
+    """Number of updates."""
+    batch: int = 16
+    """Windows per update."""
+    learning_rate: float = 2e-3
+    """Adam's rate after the warm-up."""
+    warmup: int = 50
+    """Steps over which the rate rises from zero; over the second half it falls along a cosine."""
+    seed: int = 0
+    """Everything random in training follows from it."""
+    checkpoint_every: int = 200
+    """Steps between two checkpoints."""
+    log_every: int = 25
+    """Steps between two rows of the log."""
+
+
+Log = Callable[[int, dict[str, float]], None]
+"""Called with the step and its terms."""
+
+
+def fit(
+    encoder: Encoder,
+    windows: Windows,
+    config: Config,
+    *,
+    folder: Path | None = None,
+    log: Log | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> Encoder:
+    """Train `encoder` in place and return it, ready for use.
+
+    With a `folder`, checkpoints are written there, an unfinished training found there is resumed
+    (ending in the same weights as an uninterrupted one), and the encoder is saved at the end.
+    Every step draws from its own generator, seeded by `config.seed` and the step's number.
+    Raises TrainingError on a loss that is not finite.
+    """
+    device = next(encoder.parameters()).device
+    optimizers = encoder.optimizers(config.learning_rate)
+    start = _resume(encoder, optimizers, config, folder) if folder else 0
+    if start == 0:
+        encoder.prepare(torch.from_numpy(_some_frames(windows.frames, config.seed)).to(device))
+    encoder.train()
+    for step in range(start, config.steps):
+        _set_rate(optimizers, config.learning_rate * schedule(step, config))
+        seed = config.seed * SEED_STRIDE + step
+        indices = np.random.default_rng(seed).integers(len(windows), size=config.batch)
+        images = torch.from_numpy(windows[indices]).to(device)
+        batch = Batch(images, data_size=len(windows.frames))
+        terms = encoder.update(batch, optimizers, torch.Generator().manual_seed(seed))
+        if not math.isfinite(terms["loss"]):
+            raise TrainingError(
+                f"the loss is {float(terms['loss'])} at step {step + 1}: "
+                "lower the learning rate or look at the data"
+            )
+        done = step + 1
+        if log and (done % config.log_every == 0 or done in (1, config.steps)):
+            log(done, {name: float(value) for name, value in terms.items()})
+        if folder and done % config.checkpoint_every == 0 and done < config.steps:
+            _save(encoder, optimizers, config, folder, done)
+        if on_step:
+            on_step(done)
+    if folder:
+        checkpoint.save(folder / checkpoint.ENCODER_FILE, encoder, steps=config.steps)
+    return encoder.eval()
+
+
+def schedule(step: int, config: Config) -> float:
+    """Return the factor on the learning rate: linear warm-up, constant, cosine over the second half."""
+    warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    late = max(0.0, 2 * step / config.steps - 1)
+    return warm * 0.5 * (1 + math.cos(math.pi * late))
+
+
+def resumed_step(folder: Path) -> int:
+    """Return the step of the checkpoint in `folder`, 0 if there is none."""
+    file = folder / checkpoint.CHECKPOINT_FILE
+    return checkpoint.read(file, kind="checkpoint")[1]["step"] if file.exists() else 0
+
+
+def _some_frames(frames: np.ndarray, seed: int) -> np.ndarray:
+    """Return up to `PREPARE_FRAMES` frames, drawn without replacement, in order."""
+    count = min(PREPARE_FRAMES, len(frames))
+    chosen = np.random.default_rng(seed).choice(len(frames), size=count, replace=False)
+    return np.ascontiguousarray(frames[np.sort(chosen)])
+
+
+def _set_rate(optimizers: dict[str, torch.optim.Optimizer], rate: float) -> None:
+    for optimizer in optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+
+def _save(
+    encoder: Encoder,
+    optimizers: dict[str, torch.optim.Optimizer],
+    config: Config,
+    folder: Path,
+    step: int,
+) -> None:
+    tensors = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    for name, optimizer in optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            for key, value in state.items():
+                tensors[f"optimizer.{name}.{index}.{key}"] = torch.as_tensor(value)
+    checkpoint.write(
+        folder / checkpoint.CHECKPOINT_FILE,
+        tensors,
+        kind="checkpoint",
+        step=step,
+        training=dataclasses.asdict(config),
+        encoder=checkpoint.describe_encoder(encoder),
+    )
+
+
+def _resume(
+    encoder: Encoder, optimizers: dict[str, torch.optim.Optimizer], config: Config, folder: Path
+) -> int:
+    file = folder / checkpoint.CHECKPOINT_FILE
+    if not file.exists():
+        return 0
+    tensors, header = checkpoint.read(file, kind="checkpoint")
+    described = checkpoint.describe_encoder(encoder)
+    if header["training"] != dataclasses.asdict(config) or header["encoder"] != described:
+        raise TrainingError(f"{file} was written by a training of another configuration")
+    part = {key.partition(".")[2]: t for key, t in tensors.items() if key.startswith("encoder.")}
+    encoder.load_state_dict(part)
+    for name, optimizer in optimizers.items():
+        prefix = f"optimizer.{name}."
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith(prefix):
+                index, _, field = key.removeprefix(prefix).partition(".")
+                state.setdefault(int(index), {})[field] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    return int(header["step"])

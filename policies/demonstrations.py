@@ -1,0 +1,49 @@
+"""Demonstrations: the states and intended actions of the episodes of a data set."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from data.dataset import Dataset
+from policies.errors import PolicyError
+from policies.state import State
+
+
+class Demonstrations(NamedTuple):
+    """Steps of all episodes, one after the other."""
+
+    states: np.ndarray
+    """State vectors, float32 (N, D)."""
+    actions: np.ndarray
+    """What the demonstrator meant to do, float32 (N, A)."""
+    episodes: np.ndarray
+    """Number of the episode of each step, (N,)."""
+
+
+def demonstrations(
+    dataset: Dataset, episodes: tuple[int, ...], state_name: str, encoder: object
+) -> tuple[Demonstrations, State]:
+    """Read episodes and lay out the state that `state_name` or `encoder` gives for them.
+
+    The actions are the intended ones where the data has them (exploration noise left out), else
+    the executed ones. Raises PolicyError if there are no actions or an observation is missing.
+    """
+    state: State | None = None
+    states, actions, numbers = [], [], []
+    for number in episodes:
+        episode = dataset.read(number)
+        taken = (
+            episode.intended_actions if episode.intended_actions is not None else episode.actions
+        )
+        if taken is None:
+            raise PolicyError(f"{dataset.folder} holds no actions to learn from")
+        state = state or State.build(episode.observations, name=state_name, encoder=encoder)  # type: ignore[arg-type]
+        frames = episode.images[dataset.camera(None)] if state.encoder else None
+        states.append(state.vectors(episode.observations, frames))
+        actions.append(np.asarray(taken, np.float32))
+        numbers.append(np.full(len(taken), number))
+    assert state is not None
+    gathered = Demonstrations(
+        np.concatenate(states), np.concatenate(actions), np.concatenate(numbers)
+    )
+    return gathered, state

@@ -1,0 +1,112 @@
+"""How often does a policy succeed? Rollouts over seeds, and an interval around the rate."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+
+from data.processes import spawn_pool
+from policies.errors import PolicyError
+from policies.policy import Policy, load
+from policies.wrapper import StateObservation
+
+CHUNK = 5  # episodes that a worker takes at a time
+Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
+
+
+class Outcome(NamedTuple):
+    """How one episode ended."""
+
+    seed: int
+    success: bool
+    """Whether the task was solved at the episode's *last* step."""
+    distance: float
+    """What was left to the goal then, in metres; NaN where the task does not say."""
+    steps: int
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return the 95 % interval of a success rate (Wilson 1927), within [0, 1]."""
+    if trials < 1:
+        raise PolicyError("an interval needs at least one episode")
+    rate, square = successes / trials, Z95**2
+    centre = (rate + square / (2 * trials)) / (1 + square / trials)
+    spread = math.sqrt(rate * (1 - rate) / trials + square / (4 * trials**2))
+    half = Z95 * spread / (1 + square / trials)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
+    """Make the environment that a policy was learned for, its observation being the state.
+
+    Raises PolicyError, naming both, if the environment's layout is not the policy's.
+    """
+    mode = "rgb_array" if render or policy.state.encoder else None
+    env = gymnasium.make(policy.task.id, render_mode=mode, **policy.task.settings)
+    spaces = env.observation_space
+    for part in policy.state.layout:
+        shape = spaces[part.name].shape if _has(spaces, part.name) else None
+        if part.name != "features" and shape != (part.size,):
+            raise PolicyError(
+                f"the policy needs '{part.name}' of {part.size} numbers, "
+                f"{policy.task.id} has {f'{shape}' if shape else 'no such observation'}"
+            )
+    if env.action_space.shape != (policy.actor.outputs,):
+        raise PolicyError(
+            f"the policy gives {policy.actor.outputs} action numbers, "
+            f"{policy.task.id} takes {env.action_space.shape}"
+        )
+    return StateObservation(env, policy.state)
+
+
+def run_episode(env: gymnasium.Env[np.ndarray, Any], actor: Any, seed: int) -> Outcome:
+    """Roll the policy out from `reset(seed=seed)` to the episode's end."""
+    state, _ = env.reset(seed=seed)
+    low, high = env.action_space.low, env.action_space.high  # type: ignore[attr-defined]
+    for steps in range(1, 1_000_000):
+        action = np.clip(actor.act(state[None])[0], low, high)
+        state, _, terminated, truncated, info = env.step(action)
+        if terminated or truncated:
+            break
+    success = bool(info.get("is_success", False))
+    return Outcome(seed, success, float(info.get("distance", math.nan)), steps)
+
+
+def evaluate(
+    path: Path,
+    seeds: Sequence[int],
+    *,
+    workers: int,
+    progress: Callable[[int], None] | None = None,
+) -> list[Outcome]:
+    """Roll out the policy in `path` once per seed, in spawned processes, in the seeds' order."""
+    make_env(load(path)).close()  # what does not fit is said here, not by a worker
+    chunks = [list(seeds[i : i + CHUNK]) for i in range(0, len(seeds), CHUNK)]
+    outcomes: list[Outcome] = []
+    with spawn_pool(workers) as pool:
+        for part in pool.map(_run_chunk, [path] * len(chunks), chunks):
+            outcomes += part
+            if progress:
+                progress(len(outcomes))
+    return outcomes
+
+
+_loaded: dict[Path, tuple[gymnasium.Env[np.ndarray, Any], Any]] = {}
+
+
+def _run_chunk(path: Path, seeds: list[int]) -> list[Outcome]:
+    """Run in a worker: the environment and the policy are made once in each."""
+    import torch
+
+    torch.set_num_threads(1)
+    if path not in _loaded:
+        policy = load(path)
+        _loaded[path] = (make_env(policy), policy.actor)
+    return [run_episode(*_loaded[path], seed) for seed in seeds]
+
+
+def _has(space: gymnasium.Space[Any], name: str) -> bool:
+    return isinstance(space, gymnasium.spaces.Dict) and name in space.spaces

@@ -1,0 +1,85 @@
+"""A learned policy as one file: encoder, state layout, normalisation, weights and task."""
+
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+from dsae import checkpoint
+from policies import learners
+from policies.errors import PolicyError
+from policies.state import Part, State
+
+POLICY_FILE = "policy.safetensors"
+
+
+class Actor(Protocol):
+    """Maps state vectors to actions; a `torch.nn.Module` whose weights are saved."""
+
+    def act(self, states: np.ndarray) -> np.ndarray:
+        """Return actions, shape (N, A), for state vectors (N, D)."""
+
+
+class Task(NamedTuple):
+    """The environment that a policy was learned for."""
+
+    id: str
+    """Gymnasium id."""
+    settings: dict[str, Any]
+    """Keyword arguments of `gymnasium.make`, the image size among them."""
+
+
+class Policy(NamedTuple):
+    """A state, and what to do in it."""
+
+    state: State
+    actor: Any
+    task: Task
+    learner: str
+    state_name: str
+
+
+def save(path: Path, policy: Policy, **extra: Any) -> None:
+    """Write the policy, its encoder included, as one safetensors file."""
+    tensors = {f"actor.{name}": value for name, value in policy.actor.state_dict().items()}
+    encoder = policy.state.encoder
+    if encoder:
+        tensors |= {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    checkpoint.write(
+        path,
+        tensors,
+        kind="policy",
+        learner=policy.learner,
+        actor=policy.actor.description(),
+        layout=[list(part) for part in policy.state.layout],
+        state=policy.state_name,
+        encoder=checkpoint.describe_encoder(encoder) if encoder else None,
+        task=policy.task._asdict(),
+        **extra,
+    )
+
+
+def load(path: str | Path) -> Policy:
+    """Read a policy from its file or from the run folder that holds one.
+
+    Raises CheckpointError if there is none or it is damaged, PolicyError if its learner is unknown.
+    """
+    path = Path(path)
+    file = path / POLICY_FILE if path.is_dir() else path
+    tensors, header = checkpoint.read(file, kind="policy")
+    encoder = None
+    if header["encoder"]:
+        encoder = checkpoint.restore_encoder(_part(tensors, "encoder."), header["encoder"]).eval()
+    actor = learners.module(header["learner"]).Actor(**header["actor"])
+    try:
+        actor.load_state_dict(_part(tensors, "actor."))
+    except RuntimeError as error:
+        raise PolicyError(f"{file} does not fit this version of the learner") from error
+    layout = tuple(Part(name, size) for name, size in header["layout"])
+    state = State(layout, encoder)
+    return Policy(state, actor.eval(), Task(**header["task"]), header["learner"], header["state"])
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,37 @@
+"""A state as the observation of a Gymnasium environment."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from policies.errors import PolicyError
+from policies.state import State
+
+
+class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
+    """Replaces the observation by a state vector, float32 of shape (D,).
+
+    With an encoder each step's frame is rendered and encoded exactly once, here; `frame` and
+    `features` keep the last ones for whoever draws them. The environment must then have been made
+    with render_mode="rgb_array" and the image size that the encoder was trained on.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], state: State) -> None:
+        super().__init__(env)
+        if state.encoder and env.render_mode != "rgb_array":
+            raise PolicyError("a learned state needs an environment with render_mode='rgb_array'")
+        self.state = state
+        self.frame: np.ndarray | None = None
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (state.size,), np.float32)
+
+    def observation(self, observation: Any) -> np.ndarray:
+        """Return the state vector that belongs to the environment's observation."""
+        parts = observation if isinstance(observation, dict) else {"state": observation}
+        batched = {name: np.asarray(value)[None] for name, value in parts.items()}
+        frames = None
+        if self.state.encoder:
+            rendered: Any = self.env.render()
+            self.frame = np.asarray(rendered)
+            frames = self.frame[None]
+        return self.state.vectors(batched, frames)[0]
