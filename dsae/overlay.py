@@ -1,8 +1,9 @@
-"""Feature points drawn on the frames that they come from, so that a person sees what they follow."""
+"""Feature points drawn on the frames that they come from: a person sees what they follow."""
 
 import colorsys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -63,7 +64,7 @@ def draw_maps(frames: np.ndarray, maps: np.ndarray, columns: int = 4) -> np.ndar
     for frame, softmaxes in zip(frames, maps, strict=True):
         tiles = []
         for softmax in softmaxes:
-            heat = np.uint8(255 * softmax / max(float(softmax.max()), 1e-12))
+            heat: Any = (255 * softmax / max(float(softmax.max()), 1e-12)).astype(np.uint8)
             heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
             heat = cv2.cvtColor(cv2.applyColorMap(heat, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
             tiles.append(cv2.addWeighted(frame, 0.35, heat, 0.65, 0))
@@ -153,7 +154,7 @@ def _encode(
     path: Path, frames: np.ndarray, fps: float, codec: str, pixels: str, options: dict[str, str]
 ) -> None:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
+        stream: Any = container.add_stream(
             codec, rate=Fraction(fps).limit_denominator(1000), options=options
         )
         stream.height, stream.width = frames.shape[1:3]

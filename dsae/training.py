@@ -21,8 +21,9 @@ SEED_STRIDE = 1_000_003  # keeps the random streams of two steps apart
 class Windows(Protocol):
     """What training reads: windows of consecutive frames of one size."""
 
-    frames: np.ndarray
-    """All frames, uint8 (N, H, W, C)."""
+    @property
+    def frames(self) -> np.ndarray:
+        """All frames, uint8 (N, H, W, C)."""
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -102,7 +103,7 @@ def fit(
 
 
 def schedule(step: int, config: Config) -> float:
-    """Return the factor on the learning rate: linear warm-up, constant, cosine over the second half."""
+    """Return the factor on the rate: linear warm-up, constant, cosine over the second half."""
     warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
     late = max(0.0, 2 * step / config.steps - 1)
     return warm * 0.5 * (1 + math.cos(math.pi * late))

@@ -1,4 +1,4 @@
-"""What every task shares: the arm, its two action modes, observation, rendering and named points."""
+"""What every task shares: arm, action modes, observation, rendering and named points."""
 
 import os
 import sys
@@ -83,7 +83,7 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         self._substeps = round(1 / CONTROL_HZ / self.model.opt.timestep)
         size = {"cartesian": 3, "torque": JOINTS}[action_mode]
         self.action_space = spaces.Box(-1.0, 1.0, (size,), np.float32)
-        self.observation_space = self._observation_space()
+        self.observation_space: spaces.Dict = self._observation_space()  # type: ignore[assignment]
 
     # What a task defines ---------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         reward = float(self.success()) if self.reward == "sparse" else float(self.dense_reward())
         return self._observe(), 0.0 if failed else reward, failed, False, self._info()
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
+    def render(self) -> np.ndarray | None:
         """Return the camera's image, uint8 of shape (height, width, 3)."""
         if self.render_mode != "rgb_array":
             gymnasium.logger.warn("render() needs make(..., render_mode='rgb_array')")
@@ -218,7 +218,7 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
             bodies = [self.data.body(name) for name in self.OBJECTS]
             poses = [np.concatenate([body.xpos, _upright(body.xquat)]) for body in bodies]
             observation["objects"] = np.concatenate(poses)
-        box: dict[str, Any] = self.observation_space.spaces  # type: ignore[attr-defined]
+        box: dict[str, Any] = dict(self.observation_space.spaces)
         return {
             name: np.clip(value, box[name].low, box[name].high).astype(np.float32)
             for name, value in observation.items()
@@ -232,10 +232,13 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
             "joint_position": spaces.Box(joint_range[:, 0] - 0.2, joint_range[:, 1] + 0.2),
             "joint_velocity": spaces.Box(-MAX_JOINT_SPEED, MAX_JOINT_SPEED, (JOINTS,)),
             "ee_pose": spaces.Box(-pose, pose),
-            "goal": spaces.Box(np.float32(self.GOAL_LOW), np.float32(self.GOAL_HIGH)),
+            "goal": spaces.Box(
+                np.array(self.GOAL_LOW, np.float32), np.array(self.GOAL_HIGH, np.float32)
+            ),
         }
         if self.OBJECTS:
-            shapes["objects"] = spaces.Box(*(s * np.tile(pose, len(self.OBJECTS)) for s in (-1, 1)))
+            poses = np.tile(pose, len(self.OBJECTS))
+            shapes["objects"] = spaces.Box(-poses, poses)
         return spaces.Dict(shapes)
 
 

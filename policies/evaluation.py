@@ -11,6 +11,7 @@ import numpy as np
 from data.processes import spawn_pool
 from policies.errors import PolicyError
 from policies.policy import Policy, load
+from policies.state import FEATURES
 from policies.wrapper import StateObservation
 
 CHUNK = 5  # episodes that a worker takes at a time
@@ -46,13 +47,13 @@ def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
     """
     mode = "rgb_array" if render or policy.state.encoder else None
     env = gymnasium.make(policy.task.id, render_mode=mode, **policy.task.settings)
-    spaces = env.observation_space
+    available: dict[str, Any] = getattr(env.observation_space, "spaces", {})
     for part in policy.state.layout:
-        shape = spaces[part.name].shape if _has(spaces, part.name) else None
-        if part.name != "features" and shape != (part.size,):
+        shape = available[part.name].shape if part.name in available else None
+        if part.name != FEATURES and shape != (part.size,):
             raise PolicyError(
                 f"the policy needs '{part.name}' of {part.size} numbers, "
-                f"{policy.task.id} has {f'{shape}' if shape else 'no such observation'}"
+                f"{policy.task.id} has {shape or 'no such observation'}"
             )
     if env.action_space.shape != (policy.actor.outputs,):
         raise PolicyError(
@@ -66,11 +67,11 @@ def run_episode(env: gymnasium.Env[np.ndarray, Any], actor: Any, seed: int) -> O
     """Roll the policy out from `reset(seed=seed)` to the episode's end."""
     state, _ = env.reset(seed=seed)
     low, high = env.action_space.low, env.action_space.high  # type: ignore[attr-defined]
-    for steps in range(1, 1_000_000):
+    steps, ended = 0, False
+    while not ended:
         action = np.clip(actor.act(state[None])[0], low, high)
         state, _, terminated, truncated, info = env.step(action)
-        if terminated or truncated:
-            break
+        steps, ended = steps + 1, terminated or truncated
     success = bool(info.get("is_success", False))
     return Outcome(seed, success, float(info.get("distance", math.nan)), steps)
 
@@ -106,7 +107,3 @@ def _run_chunk(path: Path, seeds: list[int]) -> list[Outcome]:
         policy = load(path)
         _loaded[path] = (make_env(policy), policy.actor)
     return [run_episode(*_loaded[path], seed) for seed in seeds]
-
-
-def _has(space: gymnasium.Space[Any], name: str) -> bool:
-    return isinstance(space, gymnasium.spaces.Dict) and name in space.spaces

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from data.dataset import Dataset
 from data.windows import Windows
@@ -24,7 +25,7 @@ from dsae.commands.options import argument
 from dsae.encoder import Encoder, Encoding
 from dsae.metrics.probe import probe_errors
 from dsae.metrics.reconstruction import reconstruction_error
-from dsae.metrics.tracking import constant_errors, tracking_errors
+from dsae.metrics.tracking import Tracking, constant_errors, tracking_errors
 from dsae.state.presence import softmax_mass
 
 EVALUATION_FILE = "evaluation.json"
@@ -92,28 +93,25 @@ def measure(encoder: Encoder, split: Split) -> dict[str, Any]:
     }
     if not split.test.keypoint_names:
         return figures
-    with_untrained = encoders.restore(
-        encoders.family_of(encoder), vars(encoder.config), encoder.image_shape
-    )
-    untrained = [with_untrained.encode(part.frames) for part in split]
+    control = encoders.create(
+        encoders.family_of(encoder), encoder.image_shape, seed=0, settings=vars(encoder.config)
+    ).eval()
+    untrained = control.encode(split.train.frames), control.encode(split.test.frames)
     truth = (split.train.keypoints, split.test.keypoints)
-    scores = {
-        "tracking": _tracking(train, test, truth),
-        "untrained_tracking": _tracking(*untrained, truth),
-        "probe": _probe(train, test, truth),
-        "untrained_probe": _probe(*untrained, truth),
-        "constant": constant_errors(*truth),
-    }
+    tracked, probed = _score(train, test, truth)
+    untracked, unprobed = _score(untrained[0], untrained[1], truth)
+    constant = constant_errors(*truth)
     for index, name in enumerate(split.test.keypoint_names):
-        figures["keypoints"][name] = {
-            f"{kind}_px": values[index] for kind, values in scores.items() if values
-        }
-        if values := scores["tracking"]:
-            figures["keypoints"][name]["tracking_percent_of_width"] = 100 * values[index] / width
-    if train.points is not None:
-        tracked = tracking_errors(_numpy(train.points), truth[0], _numpy(test.points), truth[1])
-        for name, result in zip(split.test.keypoint_names, tracked, strict=True):
-            figures["keypoints"][name]["point"] = result.point
+        row: dict[str, Any] = {}
+        if tracked:
+            row["tracking_px"] = tracked[index].error
+            row["tracking_percent_of_width"] = 100 * tracked[index].error / width
+            row["point"] = tracked[index].point
+            row["untrained_tracking_px"] = untracked[index].error
+        row["probe_px"] = probed[index]
+        row["untrained_probe_px"] = unprobed[index]
+        row["constant_px"] = constant[index]
+        figures["keypoints"][name] = row
     return figures
 
 
@@ -131,17 +129,13 @@ def table(figures: dict[str, Any]) -> str:
     if figures["keypoints"]:
         width = figures["image"]["width"]
         lines.append(f"mean error on held-out episodes, in pixels of {width}:")
-        kinds = ("tracking", "untrained_tracking", "probe", "untrained_probe", "constant")
-        shown = [kind for kind in kinds if any(f"{kind}_px" in k for k in _rows(figures))]
-        lines.append(f"  {'':16}" + "".join(f"{kind.replace('_', ' '):>20}" for kind in shown))
-        for name, row in figures["keypoints"].items():
-            cells = "".join(f"{row[f'{kind}_px']:20.2f}" for kind in shown)
-            lines.append(f"  {name:16}{cells}")
+        rows = figures["keypoints"]
+        kinds = [key for key in next(iter(rows.values())) if key.endswith("_px")]
+        titles = [kind.removesuffix("_px").replace("_", " ") for kind in kinds]
+        lines.append(f"  {'':16}" + "".join(f"{title:>20}" for title in titles))
+        for name, row in rows.items():
+            lines.append(f"  {name:16}" + "".join(f"{row[kind]:20.2f}" for kind in kinds))
     return "\n".join(lines)
-
-
-def _rows(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(figures["keypoints"].values())
 
 
 def _point_figures(encoder: Encoder, encoding: Encoding) -> dict[str, list[float]] | None:
@@ -155,16 +149,17 @@ def _point_figures(encoder: Encoder, encoding: Encoding) -> dict[str, list[float
     }
 
 
-def _tracking(train: Encoding, test: Encoding, truth: tuple[Any, Any]) -> list[float]:
-    if train.points is None:
-        return []
-    results = tracking_errors(_numpy(train.points), truth[0], _numpy(test.points), truth[1])
-    return [result.error for result in results]
+def _score(
+    train: Encoding, test: Encoding, truth: tuple[np.ndarray, np.ndarray]
+) -> tuple[list[Tracking], list[float]]:
+    """Return the tracking (empty without points) and the probe error of each keypoint."""
+    tracked: list[Tracking] = []
+    if train.points is not None and test.points is not None:
+        points = _numpy(train.points), _numpy(test.points)
+        tracked = tracking_errors(points[0], truth[0], points[1], truth[1])
+    codes = _numpy(train.features), _numpy(test.features)
+    return tracked, probe_errors(codes[0], truth[0], codes[1], truth[1])
 
 
-def _probe(train: Encoding, test: Encoding, truth: tuple[Any, Any]) -> list[float]:
-    return probe_errors(_numpy(train.features), truth[0], _numpy(test.features), truth[1])
-
-
-def _numpy(tensor: Any) -> np.ndarray:
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.cpu().numpy()

@@ -3,8 +3,8 @@
 Example:
     dsae learn bc push --data runs/data/push --state runs/train/push-dsae
 
-Learners: bc (behaviour cloning). The state is oracle, blind, or the run folder of a trained encoder;
-every state holds the end-effector pose and the commanded goal. The policy is one file.
+Learners: bc (behaviour cloning). The state is oracle, blind, or the run folder of a trained
+encoder; every state holds the end-effector pose and the commanded goal. The policy is one file.
 """
 
 from dataclasses import dataclass, field

@@ -40,7 +40,7 @@ def env_factory(task: str, settings: dict[str, Any]) -> Callable[[], gymnasium.E
 def make_env(
     task: str, *, resize: tuple[int, int] | None = None, **settings: Any
 ) -> gymnasium.Env[Any, Any]:
-    """Make an environment that renders rgb_array, its frames resized to (height, width) if asked."""
+    """Make an environment that renders rgb_array, its frames resized to (height, width)."""
     try:
         env = gymnasium.make(task, render_mode="rgb_array", **settings)
     except (gymnasium.error.Error, ModuleNotFoundError, TypeError) as error:

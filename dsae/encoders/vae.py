@@ -1,6 +1,8 @@
 """The variational autoencoder and, with β ≠ 1, the β-VAE.
 
-    loss = −E_q[log p(I | z)] + β KL(q(z | I) ‖ N(0, 1))     (Kingma & Welling 2014; Higgins et al. 2017)
+    loss = −E_q[log p(I | z)] + β KL(q(z | I) ‖ N(0, 1))
+
+(Kingma & Welling 2014; Higgins et al. 2017)
 
 p(I | z) is Gaussian with a fixed standard deviation. Two departures put it on the same footing as
 the spatial autoencoder: it also adds a learned background image, and its squared error is balanced
@@ -44,7 +46,7 @@ PRESETS = {"beta4": Config(beta=4.0)}
 
 
 class Encoder(BaseEncoder):
-    """Convolutions to the code's mean and variance, and convolutions back to half the image's size."""
+    """Convolutions to the code's mean and variance, and back to half the image's size."""
 
     config: Config
 

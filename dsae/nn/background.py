@@ -29,7 +29,7 @@ class Background(nn.Module):
 
     @torch.no_grad()
     def fit(self, images: torch.Tensor) -> None:
-        """Take the median of float images (N, C, height, width) and judge whether it explains them."""
+        """Take the median of float images (N, C, height, width); judge whether it explains them."""
         self.median.copy_(images.median(dim=0).values)
         self.image.copy_(self.median)
         self.explains.fill_(True)

@@ -9,7 +9,9 @@ from dsae.nn.spatial_softmax import cell_centres
 
 
 class GaussianMaps(nn.Module):
-    """Draw points as blobs, g_kij = exp(−((x_j − f_kx)² + (y_i − f_ky)²) / 2σ²) (Jakab et al. 2018).
+    """Draw points as blobs (Jakab et al. 2018).
+
+    g_kij = exp(−((x_j − f_kx)² + (y_i − f_ky)²) / 2σ²)
 
     σ, in the units of the points ([−1, 1] across the image), is one trained number for all maps;
     Jakab et al. fix it.
