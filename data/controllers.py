@@ -15,7 +15,7 @@ CORRELATION = 0.9
 """Of the noise from one step to the next: it lasts some 10 steps, half a second at 20 Hz. White
 noise would average out in the arm's inertia and explore little."""
 
-NOISE = 0.2
+NOISE = 0.25
 """Standard deviation of the noisy expert's noise, as a share of half the action range."""
 
 _STREAM = 0x5EED

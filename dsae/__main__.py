@@ -32,6 +32,9 @@ def verbs() -> tuple[str, ...]:
 def _run(verb: str, arguments: list[str]) -> int:
     try:
         from dsae.commands.options import parse
+        from dsae.commands.stages import end_with_parent
+
+        end_with_parent()
 
         module = _module(verb)
         return module.run(parse(module.Options, arguments, verb=verb, about=module.__doc__ or ""))

@@ -33,7 +33,6 @@ PACKAGES = {
     "tensorboard": "tensorboard",
     "tqdm": "tqdm",
     "jinja2": "jinja2",
-    "matplotlib": "matplotlib",
     "pydantic": "pydantic",
 }
 """What `dsae demo` imports, and under which name pip knows it."""

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,10 +28,12 @@ class Run(NamedTuple):
     record: dict[str, Any]
     resumed: bool
     """Whether an unfinished run of the same configuration was found there."""
+    begin: float
 
     def finish(self) -> None:
-        """Mark the run as finished."""
-        _write(self.folder, {**self.record, "finished": True})
+        """Mark the run as finished, with the seconds since it was begun or resumed."""
+        seconds = round(time.monotonic() - self.begin, 3)
+        _write(self.folder, {**self.record, "finished": True, "seconds": seconds})
 
 
 def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool) -> Run:
@@ -49,12 +52,12 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool) -> Run:
     }
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         _write(folder, record)
-        return Run(folder, record, resumed=False)
+        return Run(folder, record, False, time.monotonic())
     before = read_run(folder)
     if overwrite:
         shutil.rmtree(folder)
         _write(folder, record)
-        return Run(folder, record, resumed=False)
+        return Run(folder, record, False, time.monotonic())
     runtime = {field.name for field in dataclasses.fields(options) if "runtime" in field.metadata}
     changed = [
         name
@@ -68,7 +71,7 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool) -> Run:
         raise UsageError(
             f"{folder} holds this run already, finished: choose another --out or give --overwrite"
         )
-    return Run(folder, before, resumed=True)
+    return Run(folder, before, True, time.monotonic())
 
 
 def read_run(folder: Path) -> dict[str, Any]:

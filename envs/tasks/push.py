@@ -17,11 +17,13 @@ FAR = 0.2  # (metres) over which the dense reward falls to 1/e
 # The expert's constants.
 TIP_HEIGHT = 0.03  # (metres) at which the finger pushes
 ORBIT = 0.085  # (metres) from the block's centre on the way round it
-LANE = 0.018  # (metres) to either side of the pushing line within which it pushes
-STANDOFF = 0.055  # (metres) behind the block's centre where the push begins
+CONTACT = 0.02  # (metres) from the block's centre within which it does not move sideways
+ALIGNED = (0.85, 0.97)  # cosines of the angle off the pushing line: only circling, only pushing
+MISS = (-0.016, -0.008)  # (metres) by which a straight push may pass the goal, negated
+ARRIVED = (0.01, 0.025)  # (metres) from the goal: at rest, at full speed
 GAIN = 5.0  # (1/s) on position errors
+ACROSS_GAIN = 20.0  # (1/s) on the distance from the pushing line
 SPEED = 0.25  # (m/s)
-DONE = 0.008  # (metres) from the goal at which it stops
 
 
 class Push(Task):
@@ -64,35 +66,41 @@ class Push(Task):
         return float(0.2 * np.exp(-gap / FAR) + 0.8 * np.exp(-self.distance() / FAR))
 
     def expert_velocity(self) -> np.ndarray:
-        """Go round the block to the side away from the goal, then push along the line to it."""
-        tip, block, goal = self.tip, self.data.body("block").xpos[:2], self.goal[:2]
-        velocity = np.zeros(3)
-        velocity[2] = GAIN * (TIP_HEIGHT - tip[2])
-        gap = float(np.linalg.norm(goal - block))
-        if gap < DONE:
-            return velocity
-        ahead = (goal - block) / gap
-        aside = np.array([-ahead[1], ahead[0]])
-        along, across = (tip[:2] - block) @ ahead, (tip[:2] - block) @ aside
-        if along < -0.01 and abs(across) < LANE:
-            speed = min(SPEED, GAIN * gap + 0.02)
-            velocity[:2] = speed * ahead - 2 * GAIN * across * aside
-        elif along < -STANDOFF:
-            target = block - 1.2 * STANDOFF * ahead
-            velocity[:2] = GAIN * (target - tip[:2])
-        else:
-            velocity[:2] = self._around(tip[:2] - block, ahead)
-        speed = float(np.linalg.norm(velocity[:2]))
-        velocity[:2] *= min(1.0, SPEED / max(speed, 1e-9))
-        return velocity
+        """Go round the block to the side away from the goal, then push along the line to it.
 
-    def _around(self, offset: np.ndarray, ahead: np.ndarray) -> np.ndarray:
-        """Circle the block at `ORBIT`, the shorter way to the side that `ahead` points from."""
+        The two motions are blended smoothly, so that a network can imitate the whole.
+        """
+        tip, block, goal = self.tip, self.data.body("block").xpos[:2], self.goal[:2]
+        gap = float(np.linalg.norm(goal - block)) + 1e-9
+        ahead = (goal - block) / gap
+        offset = tip[:2] - block
         radius = float(np.linalg.norm(offset)) + 1e-9
-        outward = offset / radius
-        tangent = np.array([-outward[1], outward[0]])
-        turn = 1.0 if tangent @ -ahead >= 0 else -1.0
-        # Too close, it first backs off; too far, it comes in while circling.
-        inward = np.clip(GAIN * (ORBIT - radius), -SPEED, SPEED)
-        tangential = SPEED * np.clip((radius - 0.045) / (ORBIT - 0.045), 0.0, 1.0)
-        return turn * tangential * tangent + inward * outward
+        cosine = float(-offset @ ahead) / radius
+        miss = gap * np.sqrt(max(0.0, 1 - cosine**2)) if cosine > 0 else gap
+        pushing = max(_ramp(cosine, *ALIGNED), _ramp(-miss, *MISS))
+        velocity = pushing * _push(offset, ahead) + (1 - pushing) * _around(offset, ahead)
+        speed = float(np.linalg.norm(velocity))
+        velocity *= min(1.0, SPEED / max(speed, 1e-9)) * _ramp(gap, *ARRIVED)
+        return np.append(velocity, GAIN * (TIP_HEIGHT - tip[2]))
+
+
+def _push(offset: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """Move ahead and back onto the line through the block's centre."""
+    aside = np.array([-ahead[1], ahead[0]])
+    return SPEED * ahead - ACROSS_GAIN * (offset @ aside) * aside
+
+
+def _around(offset: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """Circle the block at `ORBIT`, the shorter way to the side that `ahead` points away from."""
+    radius = float(np.linalg.norm(offset)) + 1e-9
+    outward = offset / radius
+    tangent = np.array([-outward[1], outward[0]])
+    turn = 1.0 if tangent @ -ahead >= 0 else -1.0
+    # Too close, it first backs off; too far, it comes in while circling.
+    radial = np.clip(GAIN * (ORBIT - radius), -SPEED, SPEED)
+    return turn * SPEED * _ramp(radius, CONTACT, ORBIT) * tangent + radial * outward
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    """Return 0 below `low`, 1 above `high`, and a straight line between."""
+    return float(np.clip((value - low) / (high - low), 0.0, 1.0))

@@ -4,6 +4,7 @@ min_θ E ‖π_θ((s − μ) / σ) − a‖²        (Pomerleau 1989)
 """
 
 import copy
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,16 +23,18 @@ class Config:
     """How a policy is cloned."""
 
     hidden: int = 256
-    """Width of the two hidden layers."""
+    """Width of the hidden layers."""
+    layers: int = 4
+    """Number of hidden layers."""
     learning_rate: float = 1e-3
     """Adam's rate, falling along a cosine."""
     weight_decay: float = 1e-5
     """Decoupled weight decay."""
     batch: int = 256
     """Steps of demonstrations per update."""
-    epochs: int = 60
+    epochs: int = 100
     """Passes over the demonstrations at most."""
-    patience: int = 15
+    patience: int = 25
     """Epochs without a better validation error after which it stops."""
     validation: float = 0.1
     """Share of the episodes kept for validation."""
@@ -43,22 +46,25 @@ class Actor(nn.Module):
     mean: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, inputs: int, outputs: int, hidden: int) -> None:
+    def __init__(self, inputs: int, outputs: int, hidden: int, layers: int) -> None:
         super().__init__()
-        self.inputs, self.outputs, self.hidden = inputs, outputs, hidden
+        self.inputs, self.outputs, self.hidden, self.layers = inputs, outputs, hidden, layers
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("scale", torch.ones(inputs))
-        self.network = nn.Sequential(
-            nn.Linear(inputs, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, outputs),
-        )
+        widths = [inputs, *[hidden] * layers]
+        modules: list[nn.Module] = []
+        for width, following in itertools.pairwise(widths):
+            modules += [nn.Linear(width, following), nn.ReLU()]
+        self.network = nn.Sequential(*modules, nn.Linear(widths[-1], outputs))
 
     def description(self) -> dict[str, int]:
         """Return the arguments that build this actor again."""
-        return {"inputs": self.inputs, "outputs": self.outputs, "hidden": self.hidden}
+        return {
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "hidden": self.hidden,
+            "layers": self.layers,
+        }
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Return actions (N, A) for states (N, D)."""
@@ -86,7 +92,7 @@ def learn(
     states, actions = demonstrations.states, demonstrations.actions
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        actor = Actor(states.shape[1], actions.shape[1], config.hidden)
+        actor = Actor(states.shape[1], actions.shape[1], config.hidden, config.layers)
     actor.mean.copy_(torch.from_numpy(states[train].mean(axis=0)))
     actor.scale.copy_(torch.from_numpy(states[train].std(axis=0)).clamp(min=MIN_SCALE))
     inputs, targets = torch.from_numpy(states), torch.from_numpy(actions)

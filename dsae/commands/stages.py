@@ -1,0 +1,163 @@
+"""Verbs as stages of a larger job: each in its own process, side by side where nothing is awaited.
+
+What is finished is remembered, so that an interrupted job goes on where it stopped.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dsae.commands.errors import UsageError
+from dsae.commands.runs import read_run, save_json, say
+
+PARENT_VARIABLE = "DSAE_PARENT"
+STAGES_FILE = "stages.json"
+POLL = 0.1  # (seconds) between two looks at the running stages
+STATUS_EVERY = {True: 0.5, False: 20.0}  # (seconds) between two status lines; True: on a terminal
+LOG_TAIL = 4096  # bytes of a log that a status line or an error is taken from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One call of a verb."""
+
+    name: str
+    title: str
+    """What a person reads while it runs."""
+    arguments: tuple[str, ...]
+    """The verb and its flags."""
+    needs: tuple[str, ...] = ()
+    """Names of the stages whose results it reads."""
+    slots: int = 1
+    """How many of the slots it takes."""
+    run_folder: Path | None = None
+    """Where its own record says whether it is finished."""
+
+    @property
+    def command(self) -> str:
+        """The command line that does the same by hand."""
+        return " ".join(("dsae", *self.arguments))
+
+
+class Stages:
+    """Runs stages in `slots` slots, and keeps in `folder` how long each took."""
+
+    def __init__(self, stages: Sequence[Stage], folder: Path, slots: int) -> None:
+        self._stages = stages
+        self._folder = folder
+        self._slots = slots
+        self._seconds: dict[str, float] = self._remembered()
+        self._running: dict[str, tuple[Stage, subprocess.Popen[bytes], IO[bytes], float]] = {}
+
+    def run(self) -> dict[str, float]:
+        """Run what is not finished and return each stage's seconds by name.
+
+        Raises UsageError with the last line that a failing stage printed; the others are ended.
+        """
+        last_status = time.monotonic()
+        try:
+            while len(self._seconds) < len(self._stages):
+                self._start_ready()
+                time.sleep(POLL)
+                self._collect_finished()
+                if time.monotonic() - last_status > STATUS_EVERY[sys.stderr.isatty()]:
+                    self._show_status()
+                    last_status = time.monotonic()
+        finally:
+            for _, process, log, _ in self._running.values():
+                process.terminate()
+                process.wait()
+                log.close()
+        return self._seconds
+
+    def _remembered(self) -> dict[str, float]:
+        path = self._folder / STAGES_FILE
+        seconds = json.loads(path.read_text()) if path.exists() else {}
+        for stage in self._stages:
+            folder = stage.run_folder
+            if stage.name not in seconds and folder and (folder / "config.yaml").exists():
+                record = read_run(folder)
+                if record["finished"]:  # killed between the stage's end and the note of it
+                    seconds[stage.name] = record["seconds"]
+        return seconds
+
+    def _start_ready(self) -> None:
+        for stage in self._stages:
+            busy = sum(running[0].slots for running in self._running.values())
+            pending = stage.name not in self._seconds and stage.name not in self._running
+            ready = all(need in self._seconds for need in stage.needs)
+            if pending and ready and (not busy or busy + stage.slots <= self._slots):
+                self._start(stage)
+
+    def _start(self, stage: Stage) -> None:
+        log = open(self._log_path(stage), "ab")  # noqa: SIM115
+        environment = {
+            **os.environ,
+            PARENT_VARIABLE: str(os.getpid()),
+            "OMP_NUM_THREADS": "1",
+            "LP_NUM_THREADS": "1",  # Mesa's software renderer
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "dsae", *stage.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        self._running[stage.name] = (stage, process, log, time.monotonic())
+
+    def _collect_finished(self) -> None:
+        for name, (stage, process, log, begin) in list(self._running.items()):
+            if process.poll() is None:
+                continue
+            log.close()
+            del self._running[name]
+            if process.returncode:
+                line = self._last_line(stage)
+                raise UsageError(f"'{stage.command}' failed: {line} (log: {self._log_path(stage)})")
+            self._seconds[name] = time.monotonic() - begin
+            save_json(self._folder / STAGES_FILE, self._seconds)
+            done = f"[{len(self._seconds)}/{len(self._stages)}]"
+            say(f"{done} {stage.title}: {self._last_line(stage)} ({self._seconds[name]:.0f} s)")
+
+    def _show_status(self) -> None:
+        parts = [self._last_line(stage) for stage, _, _, _ in self._running.values()]
+        text = "  |  ".join(part[:70] for part in parts if part)
+        if sys.stderr.isatty():
+            text = f"\r\x1b[K{text[: os.get_terminal_size(2).columns - 1]}\r"
+        else:
+            text += "\n"
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+    def _last_line(self, stage: Stage) -> str:
+        path = self._log_path(stage)
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - LOG_TAIL))
+            text = file.read().decode(errors="replace")
+        lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    def _log_path(self, stage: Stage) -> Path:
+        return self._folder / f"{stage.name}.log"
+
+
+def end_with_parent() -> None:
+    """In a stage's process: end when the job that started it is gone, even if it was killed."""
+    parent = int(os.environ.get(PARENT_VARIABLE, "0"))
+    if not parent:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
