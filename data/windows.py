@@ -95,7 +95,7 @@ class Windows:
     @property
     def keypoint_names(self) -> tuple[str, ...]:
         """Names of the K points of `keypoints` and `points`; empty without ground truth."""
-        return self._episodes[0].keypoint_names
+        return self.dataset.header(self.episodes[0])["keypoint_names"]
 
     @cached_property
     def keypoints(self) -> NDArray[np.float32]:

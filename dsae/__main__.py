@@ -1,10 +1,14 @@
 """The entry of the `dsae` command."""
 
+import ast
 import importlib
+import keyword
 import sys
+from pathlib import Path
 
 VERBS = ("doctor", "collect", "import", "inspect", "train", "evaluate", "overlay", "learn",
          "rollout", "demo")  # fmt: skip
+OUR_PACKAGES = ("dsae", "envs", "data", "policies")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,14 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(__version__)
         return 0
     verb = given[0]
-    if verb not in verbs():
-        return _fail(f"unknown verb '{verb}': choose from {', '.join(verbs())}")
+    if verb not in VERBS:
+        return _fail(f"unknown verb '{verb}': choose from {', '.join(VERBS)}")
     return _run(verb, given[1:])
-
-
-def verbs() -> tuple[str, ...]:
-    """Return the verbs there are, in the order of a day's work."""
-    return VERBS
 
 
 def _run(verb: str, arguments: list[str]) -> int:
@@ -35,13 +34,14 @@ def _run(verb: str, arguments: list[str]) -> int:
         from dsae.commands.stages import end_with_parent
 
         end_with_parent()
-
-        module = _module(verb)
+        module = importlib.import_module(f"dsae.commands.{_file(verb)}")
         return module.run(parse(module.Options, arguments, verb=verb, about=module.__doc__ or ""))
     except KeyboardInterrupt:
         print("\ninterrupted: run the same command again to go on", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
+        if (error.name or "dsae").partition(".")[0] in OUR_PACKAGES:
+            raise
         return _fail(f"{error.name} is not installed: pip install 'dsae[command]'")
     except ValueError as error:
         if not isinstance(error, _known_errors()):
@@ -62,15 +62,16 @@ def _known_errors() -> tuple[type[ValueError], ...]:
     return UsageError, DsaeError, DataError, TaskError, PolicyError
 
 
-def _module(verb: str):  # type: ignore[no-untyped-def]
-    name = verb + ("_" if verb == "import" else "")
-    return importlib.import_module(f"dsae.commands.{name}")
+def _file(verb: str) -> str:
+    return verb + "_" * keyword.iskeyword(verb)
 
 
 def _overview() -> str:
     lines = ["usage: dsae VERB [options]      (dsae VERB --help explains each)", ""]
-    for verb in verbs():
-        summary = (_module(verb).__doc__ or "").partition("\n")[0]
+    for verb in VERBS:
+        # Read, not imported: a list of verbs should not wait for torch.
+        source = (Path(__file__).parent / "commands" / f"{_file(verb)}.py").read_text("utf-8")
+        summary = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
         lines.append(f"  {verb:10}{summary}")
     return "\n".join(lines)
 

@@ -1,0 +1,185 @@
+"""A person's mistake: one line that says what is allowed, status 2, and nothing is changed."""
+
+import re
+from pathlib import Path
+
+import h5py
+import pytest
+from terminal import Made, contents, dsae
+
+from dsae.__main__ import main
+
+# The call; DATA, SMALL, DSAE, VAE and POLICY stand for what the fixture made. Then what it says.
+MISTAKES = {
+    "unknown verb": ("trian", r"unknown verb 'trian': choose from doctor, collect, .* demo"),
+    "unknown flag": ("train dsae DATA --stpes 5", r"--stpes 5 .*--help"),
+    "flag without value": ("train dsae DATA --steps", "expected one argument"),
+    "too many names": ("train dsae DATA more", "unrecognized arguments: more"),
+    "missing name": ("train dsae", "dsae train: data is missing"),
+    "encoder": ("train daes DATA", "unknown encoder 'daes': choose from dsae, dsae:finn2016, vae"),
+    "preset": ("train dsae:finn DATA", "unknown encoder 'dsae:finn': choose from .*dsae:finn2016"),
+    "setting": ("train dsae DATA --set pionts=4", "no setting 'pionts': it has points, trunk"),
+    "setting's type": ("train dsae DATA --set points=few", "points = 'few': .* valid integer"),
+    "setting's value": (
+        "train dsae DATA --set trunk=heavy",
+        "trunk = 'heavy': .*'light' or 'paper'",
+    ),
+    "setting's form": ("train dsae DATA --set points", "KEY=VALUE, got 'points'"),
+    "device": ("train dsae DATA --device gpu", "unknown device 'gpu': choose from auto, cpu, cuda"),
+    "device of evaluate": ("evaluate DSAE --device gpu", "choose from auto, cpu, cuda"),
+    "number": ("train dsae DATA --steps many", "steps = 'many': .* valid integer"),
+    "no steps": ("train dsae DATA --steps 0", "steps = '0': .* greater than 0"),
+    "negative seed": ("train dsae DATA --seed -1", "seed = '-1': .* greater than or equal to 0"),
+    "share": ("train dsae DATA --held-out 1.5", "held_out = '1.5': .* less than 1"),
+    "camera": ("train dsae DATA --camera top", "no camera 'top'; available: front"),
+    "no data": ("train dsae nowhere", "nowhere is missing: collect or import"),
+    "data is a file": ("train dsae DATA/index.json", "is a file, not a data set's folder"),
+    "task": ("collect psuh", "unknown task 'psuh': the tasks are push, reach"),
+    "task of a package": ("collect nowhere:Task-v0", "nowhere:Task-v0 cannot be made"),
+    "task's setting": ("collect push --set colour=red --workers 0", "cannot be made: .*colour"),
+    "task's setting's value": (
+        "collect push --set action_mode=pose",
+        "unknown action_mode 'pose': choose from cartesian, torque",
+    ),
+    "controller": (
+        "collect push --controller exprt",
+        "unknown controller 'exprt'; .*expert.*random",
+    ),
+    "controller is an encoder": ("collect push --controller DSAE", "there is no policy at"),
+    "size": ("collect push --size big", "'big' is neither like 64 nor like 48x64"),
+    "huge size": ("collect push --size 9000", "8 to 2048"),
+    "learner": ("learn bcc push --data DATA", "unknown learner 'bcc': choose from bc"),
+    "learner's setting": (
+        "learn bc push --data DATA --set width=3",
+        "no setting 'width': it has hid",
+    ),
+    "state": (
+        "learn bc push --data DATA --state orcle",
+        "unknown state 'orcle': choose from oracle",
+    ),
+    "another task's data": ("learn bc reach --data DATA", "holds episodes of push, not reach"),
+    "encoder of another size": (
+        "learn bc push --data SMALL --state DSAE",
+        r"takes uint8 images .* of 32×32×3, got uint8 of shape \(25, 24, 40, 3\)",
+    ),
+    "data of another size": ("evaluate DSAE --data SMALL", r"32×32×3, got uint8 of shape"),
+    "frames of another size": ("overlay DSAE --data SMALL --out new.mp4", r"32×32×3, got uint8 of"),
+    "no encoder": ("evaluate nowhere", "there is no encoder at nowhere"),
+    "data instead of encoder": ("evaluate DATA", "there is no encoder at"),
+    "no such episode": ("overlay DSAE --episode 99 --out new.mp4", "no episode 99: .* holds 6"),
+    "ending": (
+        "overlay DSAE --out new.avi",
+        r"cannot write 'new.avi': the endings are \.mp4, \.gif",
+    ),
+    "no points to draw": (
+        "overlay VAE --out new.mp4",
+        "no spatial encoder: its code has no points",
+    ),
+    "no policy": ("rollout nowhere", "there is no policy at nowhere"),
+    "encoder instead of policy": (
+        "rollout DSAE/encoder.safetensors",
+        "holds a encoder, not a policy",
+    ),
+    "video's ending": ("rollout POLICY --video new.avi", r"endings are \.mp4"),
+    "sheet's ending": ("inspect DATA --sheet sheet.jpg", r"a \.png, not 'sheet.jpg'"),
+    "nothing to inspect": ("inspect nowhere", "nowhere is missing"),
+    "nothing to import": ("import nowhere.mp4", "nowhere.mp4"),
+    "no configuration": ("train --config nowhere.yaml", "no configuration file nowhere.yaml"),
+}
+
+
+def fail(call: str, made: Made, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a call that must end with one line and status 2; return the line."""
+    for name, path in made._asdict().items():
+        call = re.sub(rf"\b{name.upper()}\b", str(path), call)
+    status = main(call.split())
+    error = capsys.readouterr().err
+    lines = [line for line in error.splitlines() if not line.startswith("\r")]
+    assert status == 2, error
+    assert len(lines) == 1, error
+    assert lines[0].startswith("dsae: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line(
+    mistake: str,
+    made: Made,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = contents(made.data.parent)
+    call, message = MISTAKES[mistake]
+    assert re.search(message, fail(call, made, capsys))
+    assert contents(tmp_path) == {}
+    assert contents(made.data.parent) == before
+
+
+YAML = {
+    "unknown key": ("stpes: 5", r"unknown key 'stpes': the keys are encoder, data, steps"),
+    "wrong type": ("steps: many", r"steps = 'many'"),
+    "list for a number": ("steps: [1, 2]", r"steps = \[1, 2\]"),
+    "settings no mapping": ("settings: 5", r"settings = 5"),
+    "setting of the encoder": ("settings: {pionts: 4}", r"no setting 'pionts'"),
+    "no mapping": ("- a\n- b", "holds a list, not keys and values"),
+    "no YAML": ("steps: [1", "is no YAML"),
+}
+
+
+@pytest.mark.parametrize("mistake", YAML)
+def test_a_mistake_in_a_configuration_file(
+    mistake: str,
+    made: Made,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text, message = YAML[mistake]
+    (tmp_path / "mine.yaml").write_text(text)
+    before = contents(tmp_path)
+    assert re.search(message, fail("train dsae DATA --config mine.yaml", made, capsys))
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "no episode", "version"])
+@pytest.mark.parametrize("verb", ["train dsae", "learn bc push --data"])
+def test_damaged_data(
+    damage: str,
+    verb: str,
+    made: Made,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(2 * (damage != "empty")):
+        name = f"episode_{number:05d}.hdf5"
+        (folder / name).write_bytes((made.data / name).read_bytes())
+    victim = folder / "episode_00001.hdf5"
+    if damage == "cut":
+        victim.write_bytes(victim.read_bytes()[:2000])
+    elif damage == "no episode":
+        victim.write_bytes(b"nothing of the kind")
+    elif damage == "version":
+        with h5py.File(victim, "a") as file:
+            file.attrs["format_version"] = 99
+    before = contents(tmp_path)
+    line = fail(f"{verb} data", made, capsys)
+    expected = {"empty": "holds no episodes", "version": "format version 99"}
+    assert re.search(expected.get(damage, "episode_00001.hdf5 is damaged"), line)
+    assert contents(tmp_path) == before
+
+
+def test_mistakes_in_a_real_process(made: Made, tmp_path: Path) -> None:
+    for call in (["trian"], ["evaluate", str(made.data)]):
+        done = dsae(*call, cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith("dsae: ")
+        assert done.stderr.count("\n") == 1
+    assert contents(tmp_path) == {}

@@ -1,0 +1,136 @@
+"""Output folders: refused if finished, different or somebody else's; never emptied by mistake."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from terminal import Made, contents
+
+from dsae.__main__ import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+def train(made: Made, out: Path, *more: str) -> int:
+    call = ["train", "dsae", str(made.data), "--steps", "3", "--batch", "2", "--threads", "1"]
+    return main([*call, "--out", str(out), *more])
+
+
+def refused(capsys: Capture) -> str:
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    return error.splitlines()[-1]
+
+
+def test_a_finished_run_is_refused_and_left_alone(
+    made: Made, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "run"
+    assert train(made, out) == 0
+    before = contents(out)
+    assert train(made, out) == 2
+    assert "holds this run already, finished: choose another --out or give --overw" in refused(
+        capsys
+    )
+    assert train(made, out, "--seed", "5", "--learning-rate", "0.1") == 2
+    assert "holds a run with another learning_rate, seed" in refused(capsys)
+    assert contents(out) == before
+
+
+def test_overwrite_replaces_a_run_by_the_same_bytes(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert train(made, out) == 0
+    first = (out / "encoder.safetensors").read_bytes()
+    assert train(made, out, "--overwrite", "--seed", "5") == 0
+    assert (out / "encoder.safetensors").read_bytes() != first
+    assert train(made, out, "--overwrite") == 0
+    assert (out / "encoder.safetensors").read_bytes() == first
+
+
+def test_a_run_of_another_verb_is_refused(made: Made, tmp_path: Path, capsys: Capture) -> None:
+    before = contents(made.data)
+    assert train(made, made.data) == 2
+    assert f"{made.data} holds a run" in refused(capsys)
+    assert contents(made.data) == before
+
+
+@pytest.mark.parametrize("flag", [[], ["--overwrite"]])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "train dsae DATA --steps 1 --batch 1 --out FOREIGN",
+        "collect push --episodes 1 --size 32 --workers 0 --out FOREIGN",
+        "learn bc push --data DATA --state blind --out FOREIGN",
+        "rollout POLICY --episodes 1 --out FOREIGN",
+        "import SOURCE --out FOREIGN",
+        "demo --quick --out FOREIGN",
+    ],
+)
+def test_a_folder_that_no_run_made_is_never_touched(
+    call: str, flag: list[str], made: Made, tmp_path: Path, capsys: Capture
+) -> None:
+    foreign, source = tmp_path / "thesis", tmp_path / "images"
+    foreign.mkdir()
+    (foreign / "chapter1.tex").write_text("years of work")
+    source.mkdir()
+    before = contents(foreign)
+    for name, path in {"FOREIGN": foreign, "SOURCE": source, **made._asdict()}.items():
+        call = call.replace(name.upper(), str(path))
+    assert main(call.split() + flag) == 2
+    assert "is no run of dsae" in refused(capsys)
+    assert contents(foreign) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("format: 99\nverb: train", "is of another format than 1"),
+        ("just text", "another format"),
+        ("a: [1", "is damaged"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_no_licence_to_overwrite(
+    text: str, message: str, made: Made, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    before = contents(tmp_path)
+    for flag in ([], ["--overwrite"]):
+        assert train(made, tmp_path, *flag) == 2
+        assert message in refused(capsys)
+    assert contents(tmp_path) == before
+
+
+def test_an_existing_video_is_kept(made: Made, tmp_path: Path, capsys: Capture) -> None:
+    video = tmp_path / "mine.png"
+    video.write_bytes(b"mine")
+    call = ["overlay", str(made.dsae), "--out", str(video)]
+    assert main(call) == 2
+    assert "exists: choose another --out or give --overwrite" in refused(capsys)
+    assert video.read_bytes() == b"mine"
+    assert main([*call, "--overwrite"]) == 0
+    assert video.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_resolved_configuration_is_saved(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert train(made, out, "--seed", "7", "--set", "points=4", "slowness=0.5") == 0
+    record = yaml.safe_load((out / "config.yaml").read_text())
+    assert record["verb"] == "train"
+    assert record["finished"] is True
+    options = record["options"]
+    assert options["seed"] == 7
+    assert options["data"] == str(made.data)
+    assert options["learning_rate"] == 2e-3  # a default is written down too
+    assert options["settings"] == {"points": "4", "slowness": "0.5"}
+    assert {"python", "torch", "numpy", "mujoco"} <= set(record["versions"])
+    assert "git" in record
+
+
+def test_without_out_a_run_goes_under_runs(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = ["train", "vae:beta4", str(made.data), "--steps", "1", "--batch", "1", "--threads", "1"]
+    assert main(call) == 0
+    assert (tmp_path / "runs/train/data-vae-beta4/encoder.safetensors").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]

@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from dsae.nn.spatial_softmax import Grid, SpatialSoftmax, cell_centres
+from dsae.state.presence import softmax_mass
+
+HEIGHT, WIDTH = 8, 12
+GRID = cell_centres(HEIGHT, WIDTH)
+
+
+def place(row: int, column: int) -> torch.Tensor:
+    """The point, (1, 1, 2), at the centre of a cell."""
+    x, y = GRID.axes(HEIGHT, WIDTH)
+    return torch.stack([x[column], y[row]]).reshape(1, 1, 2)
+
+
+def test_a_sharp_map_scores_one() -> None:
+    activations = torch.zeros(1, 2, HEIGHT, WIDTH)
+    activations[0, 0, 5, 11] = activations[0, 1, 0, 0] = 1e4
+    points, maps = SpatialSoftmax(GRID)(activations)
+    torch.testing.assert_close(softmax_mass(points, maps, GRID), torch.ones(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "window", "cells"),
+    [(4, 6, 3, 9), (4, 6, 5, 25), (0, 0, 3, 4), (7, 5, 3, 6), (3, 11, 3, 6), (7, 11, 5, 9)],
+)
+def test_a_uniform_map_scores_the_share_of_the_window(
+    row: int, column: int, window: int, cells: int
+) -> None:
+    maps = torch.full((1, 1, HEIGHT, WIDTH), 1 / (HEIGHT * WIDTH))
+    mass = softmax_mass(place(row, column), maps, GRID, window)
+    assert mass.item() == pytest.approx(cells / (HEIGHT * WIDTH))
+
+
+def test_two_peaks_leave_their_mean_empty() -> None:
+    maps = torch.zeros(1, 1, HEIGHT, WIDTH)
+    maps[0, 0, 2, 1] = maps[0, 0, 2, 9] = 0.5
+    assert softmax_mass(place(2, 5), maps, GRID).item() == 0
+    assert softmax_mass(place(2, 8), maps, GRID).item() == 0.5
+
+
+def test_the_window_is_looked_for_where_the_grid_says() -> None:
+    maps = torch.zeros(1, 1, HEIGHT, WIDTH)
+    maps[0, 0, 4, 11] = 1.0
+    right_half = Grid(left=0.0, right=1.0, top=-1.0, bottom=1.0)
+    x, y = right_half.axes(HEIGHT, WIDTH)
+    point = torch.stack([x[11], y[4]]).reshape(1, 1, 2)
+    assert softmax_mass(point, maps, right_half).item() == 1
+    middle = torch.tensor([[[0.5, float(y[4])]]])
+    assert softmax_mass(middle, maps, right_half).item() == 0
+    assert softmax_mass(torch.tensor([[[0.5, 0.1]]]), maps, GRID).item() == 0

@@ -1,0 +1,91 @@
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from examples import SETTINGS, SIDE, encoder, reach
+
+from dsae import encoders
+from dsae.encoder import Encoding
+from dsae.encoders import dsae as spatial
+from envs.tasks.reach import Reach
+from policies.errors import PolicyError
+from policies.state import State
+from policies.wrapper import StateObservation
+
+
+class Counting(spatial.Encoder):
+    """Counts the images that it encodes."""
+
+    encoded = 0
+
+    def features_of(self, images: torch.Tensor) -> Encoding:
+        self.encoded += len(images)
+        return super().features_of(images)
+
+
+class Drawn(Reach):
+    """Counts the frames that it draws."""
+
+    rendered = 0
+
+    def render(self) -> np.ndarray | None:
+        self.rendered += 1
+        return super().render()
+
+
+def wrap(env: gymnasium.Env[Any, Any], seen: Any) -> StateObservation:
+    return StateObservation(env, State.build(env.reset(seed=0)[0], name="mine", encoder=seen))
+
+
+def test_each_frame_is_drawn_and_encoded_once() -> None:
+    seen = Counting(encoders.config("dsae"), (SIDE, SIDE, 3))
+    task = Drawn(height=SIDE, width=SIDE, render_mode="rgb_array")
+    env = wrap(task, seen)
+    env.reset(seed=3)
+    assert (task.rendered, seen.encoded) == (1, 1)
+    for step in range(1, 6):
+        env.step(np.zeros(3, np.float32))
+        assert (task.rendered, seen.encoded) == (1 + step, 1 + step)
+    env.close()
+
+
+def test_state_is_that_of_the_frame_it_belongs_to() -> None:
+    seen = encoder()
+    env = wrap(reach(), seen)
+    state, _ = env.reset(seed=3)
+    for _ in range(3):
+        frame: Any = env.env.render()
+        np.testing.assert_array_equal(env.frame, frame)
+        features = seen.encode(frame[None]).features[0]
+        np.testing.assert_allclose(state[-8:], features, atol=1e-6)
+        task: Any = env.unwrapped
+        np.testing.assert_allclose(state[:3], task.tip, atol=1e-6)
+        np.testing.assert_allclose(state[7:10], task.goal, atol=1e-6)
+        state, *_ = env.step(np.ones(3, np.float32))
+    env.close()
+
+
+def test_observation_is_a_float32_vector() -> None:
+    env = wrap(reach(), encoder())
+    assert env.observation_space == gymnasium.spaces.Box(-np.inf, np.inf, (18,), np.float32)
+    assert env.reset(seed=0)[0] in env.observation_space
+    for _ in range(5):
+        state, *_ = env.step(env.action_space.sample())
+        assert state in env.observation_space
+    env.close()
+
+
+def test_without_an_encoder_nothing_is_drawn() -> None:
+    task = Drawn(height=SIDE, width=SIDE)
+    env = StateObservation(task, State.build(task.reset(seed=0)[0], name="blind", encoder=None))
+    assert env.reset(seed=0)[0].shape == (10,)
+    assert task.rendered == 0
+    assert env.frame is None
+
+
+def test_an_encoder_needs_an_environment_that_renders() -> None:
+    env = gymnasium.make("envs:dsae/Reach-v0", **SETTINGS)
+    with pytest.raises(PolicyError, match="render_mode='rgb_array'"):
+        wrap(env, encoder())

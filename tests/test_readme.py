@@ -1,0 +1,69 @@
+"""Every command of the README, run as it stands there, only smaller."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dsae import overlay
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SMALLER = {
+    "collect": ["--episodes", "6", "--workers", "2"],
+    "train": ["--steps", "3", "--batch", "2", "--threads", "1"],
+    "learn": ["--threads", "1", "--set", "epochs=1"],
+    "rollout": ["--episodes", "2", "--workers", "1", "--video-episodes", "1"],
+}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("dsae ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A person's folder with a video of their own in it."""
+    folder = tmp_path_factory.mktemp("person")
+    frames = np.full((60, 64, 80, 3), 90, np.uint8)
+    for t, frame in enumerate(frames):
+        frame[20:30, t : t + 10] = (250, 40, 40)
+    overlay.write(folder / "lab.mp4", frames, fps=20)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_readme_s_commands_work_in_the_order_of_a_day(folder: Path) -> None:
+    given = commands()
+    assert len(given) >= 12
+    for words in given:
+        small = [*words, *SMALLER.get(words[1], [])]
+        done = subprocess.run(
+            [sys.executable, "-m", *small], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(small)}: {done.stderr}"
+    for made in ("lab.gif", "push.png", "push.mp4", "runs/train/push-dsae/overlay.mp4"):
+        assert (folder / made).stat().st_size > 0
+    (python,) = blocks("python")
+    check = "\nassert points.shape == pixels.shape == (5, 16, 2) and state.shape == (5, 32)"
+    subprocess.run([sys.executable, "-c", python + check], cwd=folder, check=True)
+
+
+def test_the_readme_names_the_make_targets_there_are() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`?make ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_readme_s_links_lead_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert link.startswith("http") or (ROOT / link).exists(), link
