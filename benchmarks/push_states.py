@@ -1,9 +1,10 @@
 """Does the learned state replace the simulator's? Push, several training seeds, paired episodes.
 
-    python benchmarks/push_states.py --seeds 11 12 13 --rollouts 200 --out runs/benchmarks/push_states
+    python benchmarks/push_states.py --seeds 11 12 13 --rollouts 200
 
-For each seed everything of the demo is done afresh (episodes, encoders, four policies); every policy
-is rolled out on the same fresh seeds. Writes docs/results/push_states.md. Interrupted, it goes on.
+For each seed everything of the demo is done afresh (episodes, encoders, four policies); every
+policy is rolled out on the same fresh seeds. Writes docs/results/push_states.md. Interrupted, it
+goes on.
 """
 
 import argparse

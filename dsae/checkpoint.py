@@ -46,13 +46,13 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
 
 def restore_encoder(tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> Encoder:
     """Build the described encoder and give it its weights."""
-    height, width, channels = description["image_shape"]
     try:
+        height, width, channels = description["image_shape"]
         encoder = encoders.restore(
             description["family"], description["config"], (height, width, channels)
         )
         encoder.load_state_dict(tensors)
-    except (TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"the encoder does not fit this version of dsae: {reason}") from error
     return encoder
@@ -92,5 +92,5 @@ def read(path: Path, *, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, A
             f"{path} has format {header.get('format')}, this version reads {FORMAT_VERSION}"
         )
     if header.get("kind") != kind:
-        raise CheckpointError(f"{path} holds a {header.get('kind')}, not a {kind}")
+        raise CheckpointError(f"{path} is of kind '{header.get('kind')}', not '{kind}'")
     return tensors, header

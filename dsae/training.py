@@ -15,6 +15,7 @@ from dsae.encoder import Batch, Encoder
 from dsae.errors import TrainingError
 
 PREPARE_FRAMES = 500  # frames that statistics before training are taken from
+ADVICE = "lower the learning rate or look at the data"
 SEED_STRIDE = 1_000_003  # keeps the random streams of two steps apart
 
 
@@ -86,20 +87,25 @@ def fit(
         batch = Batch(images, data_size=len(windows.frames))
         terms = encoder.update(batch, optimizers, torch.Generator().manual_seed(seed))
         if not math.isfinite(terms["loss"]):
-            raise TrainingError(
-                f"the loss is {float(terms['loss'])} at step {step + 1}: "
-                "lower the learning rate or look at the data"
-            )
+            raise TrainingError(f"the loss is {float(terms['loss'])} at step {step + 1}: {ADVICE}")
         done = step + 1
         if log and (done % config.log_every == 0 or done in (1, config.steps)):
             log(done, {name: float(value) for name, value in terms.items()})
         if folder and done % config.checkpoint_every == 0 and done < config.steps:
+            _check_weights(encoder, done)
             _save(encoder, optimizers, config, folder, done)
         if on_step:
             on_step(done)
+    _check_weights(encoder, config.steps)
     if folder:
         checkpoint.save(folder / checkpoint.ENCODER_FILE, encoder, steps=config.steps)
     return encoder.eval()
+
+
+def _check_weights(encoder: Encoder, step: int) -> None:
+    """Refuse to keep weights that the last update made infinite or NaN."""
+    if not all(parameter.isfinite().all() for parameter in encoder.parameters()):
+        raise TrainingError(f"a weight is not finite after step {step}: {ADVICE}")
 
 
 def schedule(step: int, config: Config) -> float:

@@ -32,6 +32,8 @@ JOINTS = 7
 HOME = np.array([-0.01430, -0.02156, 0.01444, -2.72913, 0.00074, 2.70758, -0.00053])  # (rad)
 START_SPREAD = 0.03  # (rad) half-width of the uniform spread of the first joint positions
 DOWN = np.diag([1.0, -1.0, -1.0])  # the hand's orientation when it points at the table
+POINTING_DOWN = np.array([0.0, 1.0, 0.0, 0.0])  # the same as a quaternion (w, x, y, z)
+UNTURNED = np.array([1.0, 0.0, 0.0, 0.0])
 MAX_JOINT_SPEED = 20.0  # (rad/s) bound of the observation space
 MAX_EXTENT = 3.0  # (metres) bound of every position in the observation space
 
@@ -40,8 +42,8 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
     """A manipulation task: 7-DoF arm, table and fixed camera, controlled at 20 Hz.
 
     Observation, a dict of float32: `joint_position` (7,) rad, `joint_velocity` (7,) rad/s,
-    `ee_pose` (7,) tip position in metres and unit quaternion (w, x, y, z, w ≥ 0), `goal`, and for
-    tasks with objects the oracle state `objects`, (7,) position and quaternion for each.
+    `ee_pose` (7,) tip position in metres and unit quaternion (w, x, y, z; x ≥ 0), `goal`, and for
+    tasks with objects the oracle state `objects`, (7,) position and quaternion (w ≥ 0) for each.
 
     Action, float32 in [−1, 1]: `cartesian` (3,) end-effector velocity in units of `MAX_SPEED`, the
     hand kept pointing down; `torque` (7,) in units of each motor's gear.
@@ -211,12 +213,12 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         observation = {
             "joint_position": self.data.qpos[:JOINTS],
             "joint_velocity": self.data.qvel[:JOINTS],
-            "ee_pose": np.concatenate([self.tip, _upright(quaternion)]),
+            "ee_pose": np.concatenate([self.tip, _nearest(quaternion, POINTING_DOWN)]),
             "goal": self.goal[: len(self.GOAL_LOW)],
         }
         if self.OBJECTS:
             bodies = [self.data.body(name) for name in self.OBJECTS]
-            poses = [np.concatenate([body.xpos, _upright(body.xquat)]) for body in bodies]
+            poses = [np.concatenate([b.xpos, _nearest(b.xquat, UNTURNED)]) for b in bodies]
             observation["objects"] = np.concatenate(poses)
         box: dict[str, Any] = dict(self.observation_space.spaces)
         return {
@@ -242,9 +244,9 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         return spaces.Dict(shapes)
 
 
-def _upright(quaternion: np.ndarray) -> np.ndarray:
-    """Return the one of the two equal quaternions whose largest component is positive."""
-    return quaternion * np.sign(quaternion[np.argmax(np.abs(quaternion))])
+def _nearest(quaternion: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return the one of the two equal quaternions that lies nearer to a reference."""
+    return quaternion if quaternion @ reference >= 0 else -quaternion
 
 
 def _one_of(what: str, value: object, allowed: Any) -> None:

@@ -37,7 +37,10 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     centre = (rate + square / (2 * trials)) / (1 + square / trials)
     spread = math.sqrt(rate * (1 - rate) / trials + square / (4 * trials**2))
     half = Z95 * spread / (1 + square / trials)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Exactly 0 and 1 at the ends, which floating point only nears.
+    low = centre - half if successes > 0 else 0.0
+    high = centre + half if successes < trials else 1.0
+    return low, high
 
 
 def make_env(policy: Policy, *, render: bool = False) -> StateObservation:

@@ -29,6 +29,7 @@ from dsae.metrics.tracking import Tracking, constant_errors, tracking_errors
 from dsae.state.presence import softmax_mass
 
 EVALUATION_FILE = "evaluation.json"
+FIT_FRAMES = 4000  # training frames, evenly spaced, that points, maps and probes are fitted on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +82,13 @@ def open_split(run_folder: Path, data: Path | None) -> Split:
 def measure(encoder: Encoder, split: Split) -> dict[str, Any]:
     """Return every figure by name; errors are in pixels of the images."""
     height, width, _ = encoder.image_shape
-    train, test = (encoder.encode(part.frames) for part in split)
-    reconstruction = reconstruction_error(encoder, split.test.frames)
+    spread = slice(None, None, -(-len(split.train.frames) // FIT_FRAMES))
+    seen, held_out = split.train.frames[spread], split.test.frames
+    train, test = encoder.encode(seen), encoder.encode(held_out)
+    reconstruction = reconstruction_error(encoder, held_out)
     figures: dict[str, Any] = {
         "image": {"height": height, "width": width},
-        "held_out_frames": len(split.test.frames),
+        "held_out_frames": len(held_out),
         "code_size": encoder.feature_size,
         "reconstruction": reconstruction._asdict() if reconstruction else None,
         "points": _point_figures(encoder, test),
@@ -96,10 +99,9 @@ def measure(encoder: Encoder, split: Split) -> dict[str, Any]:
     control = encoders.create(
         encoders.family_of(encoder), encoder.image_shape, seed=0, settings=vars(encoder.config)
     ).eval()
-    untrained = control.encode(split.train.frames), control.encode(split.test.frames)
-    truth = (split.train.keypoints, split.test.keypoints)
+    truth = (split.train.keypoints[spread], split.test.keypoints)
     tracked, probed = _score(train, test, truth)
-    untracked, unprobed = _score(untrained[0], untrained[1], truth)
+    untracked, unprobed = _score(control.encode(seen), control.encode(held_out), truth)
     constant = constant_errors(*truth)
     for index, name in enumerate(split.test.keypoint_names):
         row: dict[str, Any] = {}

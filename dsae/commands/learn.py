@@ -7,6 +7,7 @@ Learners: bc (behaviour cloning). The state is oracle, blind, or the run folder 
 encoder; every state holds the end-effector pose and the commanded goal. The policy is one file.
 """
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,6 +58,7 @@ def run(options: Options) -> int:
     use_device("cpu", options.threads)
     learner = learners.module(options.learner)
     config = override(learner.Config(), options.settings, where=f"learner {options.learner}")
+    options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
     task = envs.task_id(options.task)
     dataset = Dataset.open(options.data or Path("runs/data") / options.task)
     recorded = dataset.meta

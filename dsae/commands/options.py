@@ -127,13 +127,16 @@ def _field_docstrings(kind: type) -> dict[str, str]:
     return texts
 
 
-def _pairs(settings: list[str]) -> dict[str, str]:
-    pairs = {}
+def _pairs(settings: list[str]) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
             raise UsageError(f"--set takes KEY=VALUE, got '{setting}'")
-        pairs[key] = value
+        try:
+            pairs[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            pairs[key] = value
     return pairs
 
 

@@ -8,6 +8,7 @@ vae:beta4. An interrupted training goes on from its last checkpoint and ends in 
 Every tenth episode is held out for `dsae evaluate`.
 """
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -65,12 +66,13 @@ def run(options: Options) -> int:
     device = use_device(options.device, options.threads)
     where = f"encoder {options.encoder}"
     config = override(encoders.config(options.encoder), options.settings, where=where)
+    options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
     dataset = Dataset.open(options.data)
     train_episodes, _ = dataset.split(options.held_out)
     family = options.encoder.partition(":")[0]
     encoder = encoders.create(
         family, dataset.image_shape(dataset.camera(options.camera)), seed=options.seed,
-        settings=vars(config),
+        settings=options.settings,
     ).to(device)  # fmt: skip
     folder = options.out or default_folder(options)
     windows = Windows(dataset, options.camera, train_episodes)

@@ -52,9 +52,9 @@ class Config:
 
 
 PRESETS = {
-    # The paper *sums* the squared error over its 60×60 pixels and adds the slowness with weight 1; our
-    # error is a mean, so the same balance is λ = 1/3600. One deviation is left: our points are places
-    # in the image, so that those of the paper's unpadded map span ±0.90 instead of ±1.
+    # The paper *sums* the squared error over its 60×60 pixels and adds the slowness with weight 1;
+    # our error is a mean, so the same balance is λ = 1/3600. One deviation is left: our points are
+    # places in the image, so that those of the paper's unpadded map span ±0.90 instead of ±1.
     "finn2016": Config(
         trunk="paper", decoder="linear", background=False, foreground_weight=0.0, slowness=1 / 3600
     ),

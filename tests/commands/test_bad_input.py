@@ -78,7 +78,7 @@ MISTAKES = {
     "no policy": ("rollout nowhere", "there is no policy at nowhere"),
     "encoder instead of policy": (
         "rollout DSAE/encoder.safetensors",
-        "holds a encoder, not a policy",
+        "of kind 'encoder', not 'policy'",
     ),
     "video's ending": ("rollout POLICY --video new.avi", r"endings are \.mp4"),
     "sheet's ending": ("inspect DATA --sheet sheet.jpg", r"a \.png, not 'sheet.jpg'"),

@@ -68,7 +68,7 @@ def test_another_format_names_both(file: Path) -> None:
 
 
 def test_another_kind_names_both(file: Path) -> None:
-    with pytest.raises(CheckpointError, match="holds a encoder, not a policy"):
+    with pytest.raises(CheckpointError, match="of kind 'encoder', not 'policy'"):
         checkpoint.read(file, kind="policy")
 
 

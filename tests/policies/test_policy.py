@@ -49,7 +49,7 @@ def test_an_encoder_is_no_policy(tmp_path: Path) -> None:
     encoder = make_policy(state="dsae").state.encoder
     assert encoder is not None
     checkpoint.save(tmp_path / policy.POLICY_FILE, encoder)
-    with pytest.raises(CheckpointError, match="holds a encoder, not a policy"):
+    with pytest.raises(CheckpointError, match="of kind 'encoder', not 'policy'"):
         policy.load(tmp_path)
     with pytest.raises(CheckpointError, match="there is no policy at"):
         policy.load(tmp_path / "nowhere")
