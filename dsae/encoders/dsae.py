@@ -48,7 +48,7 @@ class Config:
     sigma: float = 0.1
     """First value of the Gaussian maps' σ, in the units of the points."""
     convolution_bias: bool = False
-    """Give the trunk's convolutions a bias, which batch normalisation makes superfluous."""
+    """Give the paper's convolutions a bias, which batch normalisation makes superfluous."""
 
 
 PRESETS = {
@@ -82,8 +82,7 @@ class Encoder(BaseEncoder):
             stride = math.prod(layer.stride for layer in layers)
             self.target = (channels, height // stride, width // stride)
             self.decoder = _GaussianDecoder(config.points, self.target, config.sigma)
-        self.background = Background(*self.target)
-        self.background.image.requires_grad_(config.background)
+        self.background = Background(*self.target, learned=config.background)
 
     @property
     def feature_size(self) -> int:
@@ -102,15 +101,11 @@ class Encoder(BaseEncoder):
 
     def decode(self, features: torch.Tensor) -> torch.Tensor:
         """Draw images, shape (B, *target), from features (B, 2K)."""
-        drawn = self.decoder(features.unflatten(1, (-1, 2)))
-        return drawn + self.background.image if self.config.background else drawn
+        return self.background(self.decoder(features.unflatten(1, (-1, 2))))
 
     def prepare(self, images: torch.Tensor) -> None:
         """Take the median background of training images, uint8 (N, H, W, C)."""
         self.background.fit(shrink(as_float(images), self.target))
-        if not self.config.background:
-            with torch.no_grad():
-                self.background.image.zero_()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Reconstruction of every frame of the windows (B, 3, H, W, C), and their slowness."""
@@ -119,9 +114,9 @@ class Encoder(BaseEncoder):
         encoding = self.features_of(images)
         assert encoding.points is not None
         drawn = self.decode(encoding.features)
-        error = losses.balanced_error(
-            drawn, target, self.background.foreground(target), self._foreground_weight()
-        )
+        foreground = self.background.foreground(target)
+        weight = self.background.weight(self.config.foreground_weight)
+        error = losses.balanced_error(drawn, target, foreground, weight)
         slow = losses.slowness(encoding.points.unflatten(0, batch.images.shape[:2]))
         return {
             "loss": error + self.config.slowness * slow,
@@ -129,10 +124,6 @@ class Encoder(BaseEncoder):
             "slowness": slow,
             "temperature": self.softmax.log_temperature.exp(),
         }
-
-    def _foreground_weight(self) -> float:
-        """w, or 0 where the background model does not apply (a moving camera)."""
-        return self.config.foreground_weight if self.background.explains else 0.0
 
 
 class _LinearDecoder(nn.Module):

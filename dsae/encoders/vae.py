@@ -63,8 +63,7 @@ class Encoder(BaseEncoder):
             nn.Linear(config.hidden, 2 * config.code),
         )
         self.decoder = _decoder(config, widths, cells, self.target)
-        self.background = Background(*self.target)
-        self.background.image.requires_grad_(config.background)
+        self.background = Background(*self.target, learned=config.background)
 
     @property
     def feature_size(self) -> int:
@@ -77,15 +76,11 @@ class Encoder(BaseEncoder):
 
     def decode(self, features: torch.Tensor) -> torch.Tensor:
         """Draw images, shape (B, C, H/2, W/2), from codes (B, D)."""
-        drawn = self.decoder(features)
-        return drawn + self.background.image if self.config.background else drawn
+        return self.background(self.decoder(features))
 
     def prepare(self, images: torch.Tensor) -> None:
         """Take the median background of training images, uint8 (N, H, W, C)."""
         self.background.fit(shrink(as_float(images), self.target))
-        if not self.config.background:
-            with torch.no_grad():
-                self.background.image.zero_()
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return the negative evidence bound per image, in nats, and its terms."""
@@ -94,8 +89,9 @@ class Encoder(BaseEncoder):
         mean, log_variance = self._posterior(images)
         noise = torch.randn(mean.shape, generator=generator).to(mean)
         drawn = self.decode(mean + noise * (0.5 * log_variance).exp())
-        weight = self.config.foreground_weight if self.background.explains else 0.0
-        error = losses.balanced_error(drawn, target, self.background.foreground(target), weight)
+        foreground = self.background.foreground(target)
+        weight = self.background.weight(self.config.foreground_weight)
+        error = losses.balanced_error(drawn, target, foreground, weight)
         # −log p(I | z) of a Gaussian, less its constant: Σ error² / 2σ² over pixels and channels.
         reconstruction = error * math.prod(self.target) / (2 * self.config.noise**2)
         kl = losses.gaussian_kl(mean, log_variance).mean(dim=0)  # (D,)

@@ -13,16 +13,18 @@ class Background(nn.Module):
     """The background image, learned from the median on, and the foreground mask that it gives.
 
     It needs a fixed camera. Where the median leaves more than `MAX_SHARE` of the pixels
-    unexplained, `explains` is false, and every pixel counts as foreground.
+    unexplained, `explains` is false: every pixel counts as foreground, and none for more.
+    With `learned` false it still tells foreground from background, but adds nothing to a drawing.
     """
 
     median: torch.Tensor
     explains: torch.Tensor
     share: torch.Tensor
 
-    def __init__(self, channels: int, height: int, width: int) -> None:
+    def __init__(self, channels: int, height: int, width: int, *, learned: bool) -> None:
         super().__init__()
-        self.image = nn.Parameter(torch.zeros(channels, height, width))
+        self.learned = learned
+        self.image = nn.Parameter(torch.zeros(channels, height, width), requires_grad=learned)
         self.register_buffer("median", torch.zeros(channels, height, width))
         self.register_buffer("explains", torch.tensor(False))
         self.register_buffer("share", torch.tensor(1.0))
@@ -31,11 +33,20 @@ class Background(nn.Module):
     def fit(self, images: torch.Tensor) -> None:
         """Take the median of float images (N, C, height, width); judge whether it explains them."""
         self.median.copy_(images.median(dim=0).values)
-        self.image.copy_(self.median)
+        if self.learned:
+            self.image.copy_(self.median)
         self.explains.fill_(True)
         share = self.foreground(images).float().mean()
         self.share.copy_(share)
         self.explains.fill_(bool(share <= MAX_SHARE))
+
+    def forward(self, drawn: torch.Tensor) -> torch.Tensor:
+        """Return images (B, C, height, width) drawn on the background."""
+        return drawn + self.image if self.learned else drawn
+
+    def weight(self, wanted: float) -> float:
+        """Return the foreground's weight in the error, 0 where the background explains nothing."""
+        return wanted if self.explains else 0.0
 
     def foreground(self, images: torch.Tensor) -> torch.Tensor:
         """Return a mask, bool (B, 1, height, width), of what the median does not explain."""

@@ -6,7 +6,7 @@ from dsae.nn.background import MAX_SHARE, Background, shrink
 
 
 def fitted(images: torch.Tensor) -> Background:
-    background = Background(*images.shape[1:])
+    background = Background(*images.shape[1:], learned=True)
     background.fit(images)
     return background
 
@@ -41,7 +41,7 @@ def test_switches_itself_off_for_a_moving_camera() -> None:
 
 
 def test_nothing_is_explained_before_it_has_seen_images() -> None:
-    assert Background(3, 4, 5).foreground(torch.zeros(2, 3, 4, 5)).all()
+    assert Background(3, 4, 5, learned=True).foreground(torch.zeros(2, 3, 4, 5)).all()
 
 
 def test_shrink_averages_and_weighs_the_colours() -> None:
