@@ -16,6 +16,7 @@ from dsae.errors import DsaeError
 SIDE = 384  # pixels of the shorter side of what is drawn on, at least
 TRAIL = 12  # frames that a point's trail reaches back
 FAINT = 0.15  # opacity of a point whose softmax map is spread all over the image
+LABEL_FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.45)
 SUFFIXES = (".mp4", ".gif", ".png")
 
 
@@ -143,12 +144,17 @@ def _draw_point(
     cv2.circle(layer, here, radius * 16, (20, 20, 20), -1, cv2.LINE_AA, 4)
     cv2.circle(layer, here, (radius - 2) * 16, colour, -1, cv2.LINE_AA, 4)
     if label:
-        corner = (here[0] // 16 + 12, here[1] // 16 - 8)
-        for shade, thickness in (((20, 20, 20), 4), ((255, 255, 255), 1)):
-            cv2.putText(
-                layer, label, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.5, shade, thickness, cv2.LINE_AA
-            )
+        _draw_label(layer, label, (here[0] // 16 + 12, here[1] // 16 - 8))
     cv2.addWeighted(layer, opacity, picture, 1 - opacity, 0, dst=picture)
+
+
+def _draw_label(picture: np.ndarray, text: str, corner: tuple[int, int]) -> None:
+    """Write white on a dark plate that stays inside the picture, its lower left at `corner`."""
+    (width, height), drop = cv2.getTextSize(text, *LABEL_FONT, 1)
+    x = min(corner[0], picture.shape[1] - width - 4)
+    y = max(corner[1], height + 4)
+    cv2.rectangle(picture, (x - 3, y - height - 3), (x + width + 3, y + drop), (30, 30, 30), -1)
+    cv2.putText(picture, text, (x, y), *LABEL_FONT, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def _write_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
