@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from data.processes import spawn_pool
+from policies.actor import Actor
 from policies.errors import PolicyError
 from policies.policy import Policy, load
 from policies.state import FEATURES
@@ -66,7 +67,7 @@ def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
     return StateObservation(env, policy.state)
 
 
-def run_episode(env: gymnasium.Env[np.ndarray, Any], actor: Any, seed: int) -> Outcome:
+def run_episode(env: gymnasium.Env[np.ndarray, Any], actor: Actor, seed: int) -> Outcome:
     """Roll the policy out from `reset(seed=seed)` to the episode's end."""
     state, _ = env.reset(seed=seed)
     low, high = env.action_space.low, env.action_space.high  # type: ignore[attr-defined]
@@ -98,7 +99,7 @@ def evaluate(
     return outcomes
 
 
-_loaded: dict[Path, tuple[gymnasium.Env[np.ndarray, Any], Any]] = {}
+_loaded: dict[Path, tuple[gymnasium.Env[np.ndarray, Any], Actor]] = {}
 
 
 def _run_chunk(path: Path, seeds: list[int]) -> list[Outcome]:

@@ -1,24 +1,17 @@
 """A learned policy as one file: encoder, state layout, normalisation, weights and task."""
 
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 from dsae import checkpoint
 from policies import learners
+from policies.actor import Actor
 from policies.errors import PolicyError
 from policies.state import Part, State
 
 POLICY_FILE = "policy.safetensors"
-
-
-class Actor(Protocol):
-    """Maps state vectors to actions; a `torch.nn.Module` whose weights are saved."""
-
-    def act(self, states: np.ndarray) -> np.ndarray:
-        """Return actions, shape (N, A), for state vectors (N, D)."""
 
 
 class Task(NamedTuple):
@@ -34,7 +27,7 @@ class Policy(NamedTuple):
     """A state, and what to do in it."""
 
     state: State
-    actor: Any
+    actor: Actor
     task: Task
     learner: str
     state_name: str

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from policies.actor import Actor as BaseActor
 from policies.demonstrations import Demonstrations
 from policies.errors import PolicyError
 
@@ -40,7 +41,7 @@ class Config:
     """Share of the episodes kept for validation."""
 
 
-class Actor(nn.Module):
+class Actor(BaseActor):
     """An MLP from normalised states to actions."""
 
     mean: torch.Tensor
