@@ -84,8 +84,11 @@ class Windows:
 
     def __getitem__(self, indices: Indices) -> NDArray[np.uint8]:
         """Copy windows out: uint8 (B, length, H, W, 3), or without B for a single index."""
-        starts = np.asarray(self.starts[indices])
-        return self._frames[starts[..., None] + np.arange(self.length)]
+        return self._frames[self.frame_numbers(indices)]
+
+    def frame_numbers(self, indices: Indices) -> NDArray[np.int64]:
+        """Positions in `frames` of the windows' frames: (B, length), or (length,) for one index."""
+        return np.asarray(self.starts[indices])[..., None] + np.arange(self.length)
 
     @property
     def frames(self) -> NDArray[np.uint8]:

@@ -29,6 +29,22 @@ class Batch(NamedTuple):
     """Number of frames in the whole data set."""
 
 
+class Data(NamedTuple):
+    """All training frames of a data set, in order, with what was recorded beside them."""
+
+    images: np.ndarray
+    """uint8 (N, H, W, C), perhaps on disk."""
+    robot: np.ndarray | None = None
+    """The robot's own state, float (N, D)."""
+    truth: np.ndarray | None = None
+    """Ground truth, float (N, T)."""
+
+    def some_images(self, count: int) -> torch.Tensor:
+        """Return at most `count` images from all over the data, uint8 (n, H, W, C)."""
+        spread = slice(None, None, -(-len(self.images) // count))
+        return torch.from_numpy(np.array(self.images[spread]))
+
+
 class Encoding(NamedTuple):
     """What an encoder makes of B images."""
 
@@ -70,8 +86,13 @@ class Encoder(nn.Module, ABC):
         """Where the cells of a spatial encoder's maps lie in the image."""
         raise NotImplementedError(f"{type(self).__module__} has no feature points")
 
-    def prepare(self, images: torch.Tensor) -> None:
-        """Take statistics from training images, uint8 (N, H, W, C), before the first step."""
+    @property
+    def device(self) -> torch.device:
+        """Where the encoder's numbers are."""
+        return next((value.device for value in self.state_dict().values()), torch.device("cpu"))
+
+    def prepare(self, data: Data) -> None:
+        """Take statistics (or a closed form) from all training data, before the first step."""
 
     def optimizers(self, learning_rate: float) -> dict[str, torch.optim.Optimizer]:
         """Return the optimisers by name; training scales their rate and saves their state."""
@@ -94,6 +115,10 @@ class Encoder(nn.Module, ABC):
         """Return float images, (B, C, h, w), drawn from features (B, D), if it can draw."""
         raise NotImplementedError(f"{type(self).__module__} has no decoder")
 
+    def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Return float images, (count, C, h, w), drawn from a prior, if it has one."""
+        raise NotImplementedError(f"{type(self).__module__} has no prior to sample from")
+
     @torch.no_grad()
     def encode(self, images: np.ndarray | torch.Tensor) -> Encoding:
         """Encode uint8 images of shape (B, H, W, C), for use: no gradients, statistics frozen.
@@ -109,11 +134,9 @@ class Encoder(nn.Module, ABC):
             )
         training = self.training
         self.eval()
-        device = next(iter(self.state_dict().values())).device
         try:
-            parts = [
-                self.features_of(as_float(chunk.to(device))) for chunk in images.split(ENCODE_CHUNK)
-            ]
+            chunks = images.split(ENCODE_CHUNK)
+            parts = [self.features_of(as_float(chunk.to(self.device))) for chunk in chunks]
         finally:
             self.train(training)
         features, points, maps = zip(*parts, strict=True)

@@ -1,6 +1,7 @@
 """Feature points drawn on the frames that they come from: a person sees what they follow."""
 
 import colorsys
+import io
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from dsae.checkpoint import write_atomically
 from dsae.coordinates import to_pixels
 from dsae.errors import DsaeError
 
@@ -101,24 +103,18 @@ def grid(pictures: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
 def write(path: Path, frames: np.ndarray, *, fps: float) -> None:
     """Write frames, uint8 (T, h, w, 3), as .mp4, .gif, or as .png (a grid of at most 16 frames).
 
-    Raises DsaeError for any other ending.
+    The file is there whole or not at all. Raises DsaeError for any other ending.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
         chosen = np.linspace(0, len(frames) - 1, min(16, len(frames))).round().astype(int)
-        write_png(path, grid(frames[chosen], columns=4))
+        content = png_bytes(grid(frames[chosen], columns=4))
     elif path.suffix == ".mp4":
-        _write_mp4(path, frames, fps)
+        content = _mp4_bytes(frames, fps)
     elif path.suffix == ".gif":
-        _write_gif(path, frames, fps)
+        content = _gif_bytes(frames, fps)
     else:
         raise DsaeError(f"cannot write '{path.name}': the endings are {', '.join(SUFFIXES)}")
-
-
-def write_png(path: Path, picture: np.ndarray) -> None:
-    """Write one RGB picture, uint8 (h, w, 3)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png_bytes(picture))
+    write_atomically(path, content)
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
@@ -157,9 +153,10 @@ def _draw_label(picture: np.ndarray, text: str, corner: tuple[int, int]) -> None
     cv2.putText(picture, text, (x, y), *LABEL_FONT, (255, 255, 255), 1, cv2.LINE_AA)
 
 
-def _write_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
+def _mp4_bytes(frames: np.ndarray, fps: float) -> bytes:
     rate = Fraction(fps).limit_denominator(1000)
-    with av.open(str(path), "w") as container:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
         stream: Any = container.add_stream(
             "libx264", rate=rate, options={"crf": "20", "preset": "veryfast"}
         )
@@ -168,9 +165,12 @@ def _write_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
+    return buffer.getvalue()
 
 
-def _write_gif(path: Path, frames: np.ndarray, fps: float) -> None:
+def _gif_bytes(frames: np.ndarray, fps: float) -> bytes:
     # Without dithering the flat colours of a rendered scene compress ten times better.
     pictures = [Image.fromarray(frame).quantize(dither=Image.Dither.NONE) for frame in frames]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=1000 / fps, loop=0)
+    buffer, rest, duration = io.BytesIO(), pictures[1:], 1000 / fps
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=rest, duration=duration, loop=0)
+    return buffer.getvalue()

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from dsae import checkpoint
-from dsae.encoder import Batch, Encoder
+from dsae.encoder import Batch, Data, Encoder
 from dsae.errors import TrainingError
+from dsae.ranges import check_ranges
 
-PREPARE_FRAMES = 500  # frames that statistics before training are taken from
 ADVICE = "lower the learning rate or look at the data"
 SEED_STRIDE = 1_000_003  # keeps the random streams of two steps apart
 
@@ -32,14 +32,17 @@ class Windows(Protocol):
     def __getitem__(self, indices: np.ndarray, /) -> np.ndarray:
         """Return the windows of these numbers, uint8 (B, L, H, W, C)."""
 
+    def frame_numbers(self, indices: np.ndarray, /) -> np.ndarray:
+        """Return which of `frames` the windows of these numbers hold, int (B, L)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """How an encoder is trained."""
 
-    steps: int = 1500
+    steps: int = 2000
     """Number of updates."""
-    batch: int = 16
+    batch: int = 8
     """Windows per update."""
     learning_rate: float = 2e-3
     """Adam's rate after the warm-up."""
@@ -52,6 +55,24 @@ class Config:
     log_every: int = 25
     """Steps between two rows of the log."""
 
+    def __post_init__(self) -> None:
+        positive = (1, math.inf)
+        check_ranges(
+            self,
+            steps=positive,
+            batch=positive,
+            learning_rate=(0, math.inf),
+            warmup=(0, math.inf),
+            seed=(0, math.inf),
+            checkpoint_every=positive,
+            log_every=positive,
+        )
+
+    def result(self) -> dict[str, float]:
+        """Return the fields that decide the weights, and not only how they are come by."""
+        values = dataclasses.asdict(self)
+        return {k: v for k, v in values.items() if k not in ("checkpoint_every", "log_every")}
+
 
 Log = Callable[[int, dict[str, float]], None]
 """Called with the step and its terms."""
@@ -62,29 +83,31 @@ def fit(
     windows: Windows,
     config: Config,
     *,
+    robot: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
     folder: Path | None = None,
     log: Log | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> Encoder:
     """Train `encoder` in place and return it, ready for use.
 
-    With a `folder`, checkpoints are written there, an unfinished training found there is resumed
-    (ending in the same weights as an uninterrupted one), and the encoder is saved at the end.
+    `robot` and `truth`, float (N, D) and (N, T), stand beside the N frames for encoders that use
+    them. With a `folder`, checkpoints are written there, an unfinished training found there is
+    resumed (ending in the same weights as an uninterrupted one), and the encoder is saved at last.
     Every step draws from its own generator, seeded by `config.seed` and the step's number.
     Raises TrainingError on a loss that is not finite.
     """
-    device = next(encoder.parameters()).device
+    data = Data(windows.frames, robot, truth)
     optimizers = encoder.optimizers(config.learning_rate)
     start = _resume(encoder, optimizers, config, folder) if folder else 0
     if start == 0:
-        encoder.prepare(torch.from_numpy(_some_frames(windows.frames, config.seed)).to(device))
+        encoder.prepare(data)
     encoder.train()
     for step in range(start, config.steps):
         _set_rate(optimizers, config.learning_rate * schedule(step, config))
         seed = config.seed * SEED_STRIDE + step
         indices = np.random.default_rng(seed).integers(len(windows), size=config.batch)
-        images = torch.from_numpy(windows[indices]).to(device)
-        batch = Batch(images, data_size=len(windows.frames))
+        batch = _batch(windows, indices, data, encoder.device)
         terms = encoder.update(batch, optimizers, torch.Generator().manual_seed(seed))
         if not math.isfinite(terms["loss"]):
             raise TrainingError(f"the loss is {float(terms['loss'])} at step {step + 1}: {ADVICE}")
@@ -100,6 +123,18 @@ def fit(
     if folder:
         checkpoint.save(folder / checkpoint.ENCODER_FILE, encoder, steps=config.steps)
     return encoder.eval()
+
+
+def _batch(windows: Windows, indices: np.ndarray, data: Data, device: torch.device) -> Batch:
+    """Return the windows of these numbers with what was recorded beside their frames."""
+
+    def beside(values: np.ndarray | None) -> torch.Tensor | None:
+        if values is None:
+            return None
+        return torch.from_numpy(np.float32(values[windows.frame_numbers(indices)])).to(device)
+
+    images = torch.from_numpy(windows[indices]).to(device)
+    return Batch(images, beside(data.robot), beside(data.truth), len(data.images))
 
 
 def _check_weights(encoder: Encoder, step: int) -> None:
@@ -119,13 +154,6 @@ def resumed_step(folder: Path) -> int:
     """Return the step of the checkpoint in `folder`, 0 if there is none."""
     file = folder / checkpoint.CHECKPOINT_FILE
     return checkpoint.read(file, kind="checkpoint")[1]["step"] if file.exists() else 0
-
-
-def _some_frames(frames: np.ndarray, seed: int) -> np.ndarray:
-    """Return up to `PREPARE_FRAMES` frames, drawn without replacement, in order."""
-    count = min(PREPARE_FRAMES, len(frames))
-    chosen = np.random.default_rng(seed).choice(len(frames), size=count, replace=False)
-    return np.ascontiguousarray(frames[np.sort(chosen)])
 
 
 def _set_rate(optimizers: dict[str, torch.optim.Optimizer], rate: float) -> None:
@@ -151,7 +179,7 @@ def _save(
         tensors,
         kind="checkpoint",
         step=step,
-        training=dataclasses.asdict(config),
+        training=config.result(),
         encoder=checkpoint.describe_encoder(encoder),
     )
 
@@ -164,7 +192,7 @@ def _resume(
         return 0
     tensors, header = checkpoint.read(file, kind="checkpoint")
     described = checkpoint.describe_encoder(encoder)
-    if header["training"] != dataclasses.asdict(config) or header["encoder"] != described:
+    if header["training"] != config.result() or header["encoder"] != described:
         raise TrainingError(f"{file} was written by a training of another configuration")
     part = {key.partition(".")[2]: t for key, t in tensors.items() if key.startswith("encoder.")}
     encoder.load_state_dict(part)

@@ -67,12 +67,20 @@ def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
     return StateObservation(env, policy.state)
 
 
-def run_episode(env: gymnasium.Env[np.ndarray, Any], actor: Actor, seed: int) -> Outcome:
-    """Roll the policy out from `reset(seed=seed)` to the episode's end."""
+def run_episode(
+    env: gymnasium.Env[np.ndarray, Any],
+    actor: Actor,
+    seed: int,
+    *,
+    on_frame: Callable[[np.ndarray], None] | None = None,
+) -> Outcome:
+    """Roll the policy out from `reset(seed=seed)` to the end; `on_frame` is shown each frame."""
     state, _ = env.reset(seed=seed)
     low, high = env.action_space.low, env.action_space.high  # type: ignore[attr-defined]
     steps, ended = 0, False
     while not ended:
+        if on_frame:
+            on_frame(np.asarray(env.render()))
         action = np.clip(actor.act(state[None])[0], low, high)
         state, _, terminated, truncated, info = env.step(action)
         steps, ended = steps + 1, terminated or truncated

@@ -8,10 +8,8 @@ minute, with figures that mean nothing. It ends with report.html and results.jso
 demo goes on where it stopped.
 """
 
-import json
 import os
 import platform
-import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -71,18 +69,17 @@ QUICK = Size(episodes=10, steps=25, batch=4, epochs=5, rollouts=4)
 def run(options: Options) -> int:
     """Run every stage that is not finished, then write report and results."""
     opengl.ensure()
-    run_ = runs.open_run(options.out, "demo", options, overwrite=options.overwrite)
     size = QUICK if options.quick else FULL
     stages = plan(options, size)
-    if not run_.resumed:
-        runs.say(f"{len(stages)} stages; what each prints is in {options.out}/*.log")
-    begin = time.monotonic()
-    seconds = Stages(stages, options.out, options.slots).run()
-    elapsed = _total_seconds(options.out, time.monotonic() - begin)
-    results = gather(options, stages, seconds, elapsed)
-    runs.save_json(options.out / "results.json", results)
-    write_page(options, size, stages, results)
-    run_.finish()
+    with runs.open_run(options.out, "demo", options, overwrite=options.overwrite) as run_:
+        if not run_.resumed:
+            runs.say(f"{len(stages)} stages; what each prints is in {options.out}/*.log")
+        work = Stages(stages, options.out, options.slots)
+        seconds = work.run()
+        results = gather(options, stages, seconds, work.elapsed)
+        runs.save_json(options.out / "results.json", results)
+        write_page(options, size, stages, results)
+        run_.finish()
     runs.say(summary(results))
     runs.say(f"report: {options.out / 'report.html'}")
     return 0
@@ -145,14 +142,16 @@ def gather(
     """Return every figure of the report under plain names."""
     out = options.out
     dataset = Dataset.open(out / "data")
-    rollouts = {state: _read(out / f"rollout-{state}" / RESULTS_FILE) for state in STATES}
+    rollouts = {state: runs.read_json(out / f"rollout-{state}" / RESULTS_FILE) for state in STATES}
     oracle, ours, blind = (rollouts[s]["success_rate"] for s in ("oracle", "dsae", "blind"))
     return {
         "quick": options.quick,
         "seed": options.seed,
         "episodes": len(dataset),
         "frames": sum(dataset.lengths),
-        "encoders": {name: _read(out / f"encoder-{name}" / EVALUATION_FILE) for name in ENCODERS},
+        "encoders": {
+            name: runs.read_json(out / f"encoder-{name}" / EVALUATION_FILE) for name in ENCODERS
+        },
         "success": {
             state: {key: figures[key] for key in _SUCCESS_KEYS}
             for state, figures in rollouts.items()
@@ -232,15 +231,3 @@ def summary(results: dict[str, Any]) -> str:
         )
     lines.append(f"{results['total_seconds'] / 60:.1f} minutes")
     return "\n".join(lines)
-
-
-def _total_seconds(folder: Path, elapsed: float) -> float:
-    """Return the time of this call and of those that it goes on from."""
-    path = folder / "elapsed.json"
-    total = elapsed + (_read(path) if path.exists() else 0.0)
-    runs.save_json(path, total)
-    return float(total)
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -10,19 +10,19 @@ without ground truth (a person's own video) is measured by what needs none.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from data.dataset import Dataset
 from data.windows import Windows
 from dsae import checkpoint, encoders
 from dsae.commands import runs
 from dsae.commands.devices import use_device
-from dsae.commands.errors import UsageError
 from dsae.commands.options import argument
-from dsae.encoder import Encoder, Encoding
+from dsae.encoder import ENCODE_CHUNK, Encoder
 from dsae.metrics.probe import probe_errors
 from dsae.metrics.reconstruction import reconstruction_error
 from dsae.metrics.tracking import Tracking, constant_errors, tracking_errors
@@ -44,7 +44,7 @@ class Options:
     """Where the figures go as JSON [RUN/evaluation.json]."""
     device: str = "auto"
     """auto, cpu or cuda."""
-    threads: int = 0
+    threads: Annotated[int, Field(ge=0)] = 0
     """Torch threads; 0 leaves the choice to torch."""
 
 
@@ -53,6 +53,33 @@ class Split(NamedTuple):
 
     train: Windows
     test: Windows
+
+
+class Codes(NamedTuple):
+    """What is kept of the encoding of many frames: not the softmax maps, which are large."""
+
+    features: np.ndarray
+    points: np.ndarray | None
+    mass: np.ndarray | None
+    """Softmax mass around each point, (N, K)."""
+
+    @classmethod
+    def of(cls, encoder: Encoder, frames: np.ndarray) -> "Codes":
+        """Encode frames, uint8 (N, H, W, C), a chunk at a time."""
+        parts = []
+        for chunk in torch.from_numpy(frames).split(ENCODE_CHUNK):
+            code = encoder.encode(chunk)
+            arrays: list[torch.Tensor | None] = [code.features, code.points, None]
+            if code.points is not None and code.maps is not None:
+                arrays[2] = softmax_mass(code.points, code.maps, encoder.point_grid)
+            parts.append([None if a is None else a.cpu().numpy() for a in arrays])
+        features, points, mass = zip(*parts, strict=True)
+        spatial = points[0] is not None
+        return cls(
+            np.concatenate(features),
+            np.concatenate(points) if spatial else None,
+            np.concatenate(mass) if spatial else None,
+        )
 
 
 def run(options: Options) -> int:
@@ -70,9 +97,7 @@ def run(options: Options) -> int:
 
 def open_split(run_folder: Path, data: Path | None) -> Split:
     """Open the data set of a training, divided as the training divided it."""
-    trained = runs.read_run(run_folder)["options"]
-    if "held_out" not in trained:
-        raise UsageError(f"{run_folder} is no run of 'dsae train'")
+    trained = runs.trained_options(run_folder)
     dataset = Dataset.open(data or trained["data"])
     train, test = dataset.split(trained["held_out"])
     camera = trained["camera"]
@@ -84,14 +109,14 @@ def measure(encoder: Encoder, split: Split) -> dict[str, Any]:
     height, width, _ = encoder.image_shape
     spread = slice(None, None, -(-len(split.train.frames) // FIT_FRAMES))
     seen, held_out = split.train.frames[spread], split.test.frames
-    train, test = encoder.encode(seen), encoder.encode(held_out)
+    train, test = Codes.of(encoder, seen), Codes.of(encoder, held_out)
     reconstruction = reconstruction_error(encoder, held_out)
     figures: dict[str, Any] = {
         "image": {"height": height, "width": width},
         "held_out_frames": len(held_out),
         "code_size": encoder.feature_size,
         "reconstruction": reconstruction._asdict() if reconstruction else None,
-        "points": _point_figures(encoder, test),
+        "points": _point_figures(test),
         "keypoints": {},
     }
     if not split.test.keypoint_names:
@@ -101,7 +126,7 @@ def measure(encoder: Encoder, split: Split) -> dict[str, Any]:
     ).eval()
     truth = (split.train.keypoints[spread], split.test.keypoints)
     tracked, probed = _score(train, test, truth)
-    untracked, unprobed = _score(control.encode(seen), control.encode(held_out), truth)
+    untracked, unprobed = _score(Codes.of(control, seen), Codes.of(control, held_out), truth)
     constant = constant_errors(*truth)
     for index, name in enumerate(split.test.keypoint_names):
         row: dict[str, Any] = {}
@@ -140,28 +165,21 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _point_figures(encoder: Encoder, encoding: Encoding) -> dict[str, list[float]] | None:
+def _point_figures(codes: Codes) -> dict[str, list[float]] | None:
     """Return how sharp each point is and how far it moves, in the units of the points."""
-    if encoding.points is None or encoding.maps is None:
+    if codes.points is None or codes.mass is None:
         return None
-    mass = softmax_mass(encoding.points, encoding.maps, encoder.point_grid)
     return {
-        "mean_softmax_mass": mass.mean(dim=0).tolist(),
-        "spread": encoding.points.std(dim=0).norm(dim=-1).tolist(),
+        "mean_softmax_mass": codes.mass.mean(axis=0).tolist(),
+        "spread": np.linalg.norm(codes.points.std(axis=0), axis=-1).tolist(),
     }
 
 
 def _score(
-    train: Encoding, test: Encoding, truth: tuple[np.ndarray, np.ndarray]
+    train: Codes, test: Codes, truth: tuple[np.ndarray, np.ndarray]
 ) -> tuple[list[Tracking], list[float]]:
     """Return the tracking (empty without points) and the probe error of each keypoint."""
     tracked: list[Tracking] = []
     if train.points is not None and test.points is not None:
-        points = _numpy(train.points), _numpy(test.points)
-        tracked = tracking_errors(points[0], truth[0], points[1], truth[1])
-    codes = _numpy(train.features), _numpy(test.features)
-    return tracked, probe_errors(codes[0], truth[0], codes[1], truth[1])
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()
+        tracked = tracking_errors(train.points, truth[0], test.points, truth[1])
+    return tracked, probe_errors(train.features, truth[0], test.features, truth[1])

@@ -67,31 +67,28 @@ def run(options: Options) -> int:
             f"{dataset.folder} holds episodes of {recorded['task']}, not {options.task}"
         )
     encoder = None
-    if Path(options.state).exists():
+    if options.state not in states.NAMED and Path(options.state).exists():
         encoder = checkpoint.load(options.state)
     else:
         states.named(options.state)
     name = Path(options.state).name if encoder else options.state
     folder = options.out or Path("runs/learn") / f"{options.task}-{options.learner}-{name}"
     shown, state = demonstrations(dataset, dataset.split(options.held_out)[0], name, encoder)
-    run_ = runs.open_run(folder, "learn", options, overwrite=options.overwrite)
-    last: dict[str, float] = {}
-    with Logger(folder) as logger:
+    with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
+        errors: list[float] = []
+        with Logger(folder) as log:
 
-        def record(epoch: int, figures: dict[str, float]) -> None:
-            logger(epoch, figures)
-            last.update(figures)
+            def record(epoch: int, figures: dict[str, float]) -> None:
+                log(epoch, figures)
+                errors.append(figures["validation_error"])
 
-        actor = learner.learn(shown, config, seed=options.seed, log=record)
-    made = policy.Task(task, recorded.get("settings", {}))
-    policy.save(
-        folder / policy.POLICY_FILE,
-        policy.Policy(state, actor, made, options.learner, name),
-        seed=options.seed,
-    )
-    run_.finish()
+            actor = learner.learn(shown, config, seed=options.seed, log=record)
+        made = policy.Task(task, recorded.get("settings", {}))
+        learned = policy.Policy(state, actor, made, options.learner, name)
+        policy.save(folder / policy.POLICY_FILE, learned, seed=options.seed)
+        run_.finish()
     runs.say(
         f"state {name}: {state.size} numbers, {len(shown.actions)} steps of demonstrations, "
-        f"validation error {last['validation_error']:.4f}: {folder / policy.POLICY_FILE}"
+        f"validation error {min(errors):.4f}: {folder / policy.POLICY_FILE}"
     )
     return 0

@@ -57,6 +57,8 @@ def validate(kind: type[Options], values: dict[str, Any], *, where: str) -> Opti
         if first["type"] in ("missing", "missing_argument"):
             raise UsageError(f"{where}: {name} is missing (see dsae --help)") from error
         reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "value_error":  # said by the dataclass itself, which names the field
+            raise UsageError(f"{where}: {reason}") from error
         raise UsageError(f"{where}: {name} = {first['input']!r}: {reason}") from error
 
 

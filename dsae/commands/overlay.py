@@ -7,7 +7,6 @@ The ending chooses: .mp4, .gif or .png (a grid of frames). `--maps` draws the so
 Points that follow a ground-truth keypoint, as `dsae evaluate` found, carry its name.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -51,10 +50,9 @@ def run(options: Options) -> int:
     out = options.out or options.run / ("maps.mp4" if options.maps else "overlay.mp4")
     if out.suffix not in overlay.SUFFIXES:
         raise UsageError(f"cannot write '{out}': the endings are {', '.join(overlay.SUFFIXES)}")
-    if out.exists() and not options.overwrite:
-        raise UsageError(f"{out} exists: choose another --out or give --overwrite")
+    runs.refuse_existing(out, overwrite=options.overwrite)
     encoder = checkpoint.load(options.run)
-    trained = runs.read_run(options.run)["options"]
+    trained = runs.trained_options(options.run)
     dataset = Dataset.open(options.data or trained["data"])
     number = (
         dataset.split(trained["held_out"])[1][0] if options.episode is None else options.episode
@@ -82,7 +80,7 @@ def followed(evaluation: Path) -> dict[int, str]:
     """Return which points follow a keypoint, by number, according to a file of `dsae evaluate`."""
     if not evaluation.exists():
         return {}
-    figures = json.loads(evaluation.read_text(encoding="utf-8"))
+    figures = runs.read_json(evaluation)
     limit = FOLLOWS * figures["image"]["width"]
     return {
         row["point"]: name.replace("_", " ")

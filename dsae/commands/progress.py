@@ -9,10 +9,11 @@ from tqdm import tqdm
 class Bar:
     """A progress bar; where nobody watches (a pipe, a file) it prints a line now and then."""
 
-    def __init__(self, what: str, total: int, unit: str) -> None:
+    def __init__(self, what: str, total: int, unit: str, done: int = 0) -> None:
         watched = sys.stderr.isatty()
         self._bar = tqdm(
             total=total,
+            initial=done,
             desc=what,
             unit=unit,
             dynamic_ncols=watched,

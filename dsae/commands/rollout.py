@@ -23,6 +23,7 @@ from policies.evaluation import Outcome, evaluate, wilson_interval
 from policies.policy import POLICY_FILE, Policy, load
 
 RESULTS_FILE = "rollout.json"
+FPS = 20.0
 FRESH_SEED = 1_000_000  # far from the seeds that collections count from
 
 
@@ -45,7 +46,7 @@ class Options:
     workers: Annotated[int, Field(gt=0)] = runtime(os.cpu_count() or 1)
     """Processes."""
     overwrite: bool = runtime(False)
-    """Replace a finished or different run in the folder."""
+    """Replace a finished or different run in the folder, and an existing video."""
 
 
 def run(options: Options) -> int:
@@ -58,19 +59,21 @@ def run(options: Options) -> int:
     evaluation.make_env(policy).close()
     name = options.policy.parent.name if options.policy.is_file() else options.policy.name
     folder = options.out or Path("runs/rollout") / name
-    run_ = runs.open_run(folder, "rollout", options, overwrite=options.overwrite)
     path = options.policy / POLICY_FILE if options.policy.is_dir() else options.policy
     seeds = range(options.seed, options.seed + options.episodes)
-    with Bar("rolling out", options.episodes, "episode") as bar:
-        outcomes = evaluate(
-            path.resolve(), seeds, workers=options.workers, progress=lambda done: bar.show(done)
-        )
-    figures = summary(outcomes)
-    runs.save_json(folder / RESULTS_FILE, {**figures, "state": policy.state_name})
-    if options.video:
-        shown = list(seeds)[: options.video_episodes]
-        overlay.write(options.video, film(policy, shown), fps=20)
-    run_.finish()
+    with runs.open_run(folder, "rollout", options, overwrite=options.overwrite) as run_:
+        if options.video and not run_.resumed:
+            runs.refuse_existing(options.video, overwrite=options.overwrite)
+        with Bar("rolling out", options.episodes, "episode") as bar:
+            outcomes = evaluate(
+                path.resolve(), seeds, workers=options.workers, progress=lambda done: bar.show(done)
+            )
+        figures = summary(outcomes)
+        runs.save_json(folder / RESULTS_FILE, {**figures, "state": policy.state_name})
+        if options.video:
+            pictures = film(policy, list(seeds)[: options.video_episodes])
+            overlay.write(options.video, pictures, fps=FPS)
+        run_.finish()
     low, high = figures["interval95"]
     runs.say(
         f"state {policy.state_name}: success {figures['successes']} of {figures['episodes']} = "
@@ -96,16 +99,10 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
 
 def film(policy: Policy, seeds: list[int]) -> np.ndarray:
     """Roll the policy out once per seed and return the enlarged frames, uint8 (T, h, w, 3)."""
-    env: Any = evaluation.make_env(policy, render=True)
-    frames = []
+    env = evaluation.make_env(policy, render=True)
+    frames: list[np.ndarray] = []
     for seed in seeds:
-        state, _ = env.reset(seed=seed)
-        ended = False
-        while not ended:
-            frames.append(np.array(env.render() if env.frame is None else env.frame))
-            action = np.clip(policy.actor.act(state[None])[0], -1, 1)
-            state, _, terminated, truncated, _ = env.step(action)
-            ended = terminated or truncated
+        evaluation.run_episode(env, policy.actor, seed, on_frame=frames.append)
     env.close()
     pictures = np.stack(frames)
     encoder = policy.state.encoder

@@ -9,7 +9,7 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 import yaml
 
@@ -21,8 +21,13 @@ CONFIG_FILE = "config.yaml"
 PACKAGES = ("dsae", "torch", "numpy", "mujoco", "gymnasium", "h5py", "opencv-python-headless")
 
 
-class Run(NamedTuple):
-    """A folder that a verb writes into."""
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A folder that a verb writes into; a context that cleans up after an error.
+
+    A run that `--overwrite` replaces is kept beside it until the new one is finished. A failed run
+    that has written nothing leaves nothing, and what it was to replace comes back.
+    """
 
     folder: Path
     record: dict[str, Any]
@@ -34,13 +39,29 @@ class Run(NamedTuple):
         """Mark the run as finished, with the seconds since it was begun or resumed."""
         seconds = round(time.monotonic() - self.begin, 3)
         _write(self.folder, {**self.record, "finished": True, "seconds": seconds})
+        shutil.rmtree(_replaced(self.folder), ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None or not issubclass(kind, Exception):
+            return
+        before = _replaced(self.folder)
+        if [file.name for file in self.folder.iterdir()] == [CONFIG_FILE]:
+            shutil.rmtree(self.folder)
+            if before.exists():
+                before.rename(self.folder)
+        elif before.exists():
+            say(f"the run that was to be replaced is kept in {before}")
 
 
-def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool) -> Run:
+def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool, redo: bool = False) -> Run:
     """Begin or resume a run in `folder` and write its resolved configuration there.
 
-    Raises UsageError if the folder holds a finished run, a run of another configuration, or
-    anything that no run wrote; `overwrite` replaces a run, but never a folder of another origin.
+    Raises UsageError if the folder holds a finished run (which `redo` resumes all the same), a run
+    of another configuration, or anything that no run wrote. `overwrite` replaces a run of the same
+    verb, never a folder of another origin and never what this run reads.
     """
     record = {
         "format": FORMAT_VERSION,
@@ -50,28 +71,44 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool) -> Run:
         "git": _git_state(),
         "finished": False,
     }
+    _refuse_inputs(folder, options)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         _write(folder, record)
         return Run(folder, record, False, time.monotonic())
     before = read_run(folder)
+    if before["verb"] != verb:
+        raise UsageError(f"{folder} holds a run of 'dsae {before['verb']}': choose another --out")
     if overwrite:
-        shutil.rmtree(folder)
+        if _replaced(folder).exists():  # a replacement was killed: the run before it is still kept
+            shutil.rmtree(folder)
+        else:
+            folder.rename(_replaced(folder))
         _write(folder, record)
         return Run(folder, record, False, time.monotonic())
     runtime = {field.name for field in dataclasses.fields(options) if "runtime" in field.metadata}
     changed = [
         name
         for name, value in record["options"].items()
-        if name not in runtime and before.get("options", {}).get(name) != value
+        if name not in runtime and before["options"].get(name) != value
     ]
-    if before.get("verb") != verb or changed:
-        what = f"with another {', '.join(changed)}" if changed else f"of 'dsae {before['verb']}'"
-        raise UsageError(f"{folder} holds a run {what}: choose another --out or give --overwrite")
-    if before["finished"]:
+    if changed:
+        raise UsageError(
+            f"{folder} holds a run with another {', '.join(changed)}: "
+            "choose another --out or give --overwrite"
+        )
+    if before["finished"] and not redo:
         raise UsageError(
             f"{folder} holds this run already, finished: choose another --out or give --overwrite"
         )
     return Run(folder, before, True, time.monotonic())
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if a file is there that nobody said to overwrite."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not a file to write")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists: choose another name or give --overwrite")
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -85,7 +122,27 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{file} is damaged") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT_VERSION:
         raise UsageError(f"{file} is of another format than {FORMAT_VERSION}")
+    for key, kind in (("verb", str), ("options", dict), ("finished", bool)):
+        if not isinstance(record.get(key), kind):
+            raise UsageError(f"{file} is damaged: it has no '{key}'")
     return record
+
+
+def trained_options(folder: Path) -> dict[str, Any]:
+    """Return the options of a run of `dsae train`; UsageError for any other folder."""
+    record = read_run(folder)
+    missing = {"data", "camera", "held_out"} - record["options"].keys()
+    if record["verb"] != "train" or missing:
+        raise UsageError(f"{folder} is no run of 'dsae train'")
+    return record["options"]
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of ours holds; UsageError if it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is missing or damaged: delete it and make it again") from error
 
 
 def save_json(path: Path, values: Any) -> None:
@@ -97,6 +154,23 @@ def save_json(path: Path, values: Any) -> None:
 def print_json(values: Any) -> None:
     """Print values as JSON; NaN becomes null."""
     say(json.dumps(_plain(values), indent=2, allow_nan=False))
+
+
+def _replaced(folder: Path) -> Path:
+    """Where a run is kept while another takes its place."""
+    return folder.with_name(f".{folder.name}.replaced")
+
+
+def _refuse_inputs(folder: Path, options: Any) -> None:
+    """Refuse an output folder that is, or holds, something that the run reads."""
+    out = folder.resolve()
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if field.name == "out" or not isinstance(value, Path | str) or not Path(value).exists():
+            continue
+        source = Path(value).resolve()
+        if source == out or out in source.parents:
+            raise UsageError(f"{folder} holds {value}, which this run reads: choose another --out")
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:

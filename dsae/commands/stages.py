@@ -3,7 +3,6 @@
 What is finished is remembered, so that an interrupted job goes on where it stopped.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -12,10 +11,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from dsae.commands.errors import UsageError
-from dsae.commands.runs import read_run, save_json, say
+from dsae.commands.runs import read_json, read_run, save_json, say
 
 PARENT_VARIABLE = "DSAE_PARENT"
 STAGES_FILE = "stages.json"
@@ -53,8 +52,15 @@ class Stages:
         self._stages = stages
         self._folder = folder
         self._slots = slots
+        self._begin = time.monotonic()
+        self._earlier = 0.0  # seconds that interrupted calls took up to their last finished stage
         self._seconds: dict[str, float] = self._remembered()
         self._running: dict[str, tuple[Stage, subprocess.Popen[bytes], IO[bytes], float]] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of wall time, those of the calls that this one goes on from included."""
+        return self._earlier + time.monotonic() - self._begin
 
     def run(self) -> dict[str, float]:
         """Run what is not finished and return each stage's seconds by name.
@@ -79,7 +85,10 @@ class Stages:
 
     def _remembered(self) -> dict[str, float]:
         path = self._folder / STAGES_FILE
-        seconds = json.loads(path.read_text()) if path.exists() else {}
+        saved: dict[str, Any] = {"seconds": {}, "elapsed": 0.0}
+        if path.exists():
+            saved = read_json(path)
+        seconds, self._earlier = saved["seconds"], saved["elapsed"]
         for stage in self._stages:
             folder = stage.run_folder
             if stage.name not in seconds and folder and (folder / "config.yaml").exists():
@@ -123,7 +132,8 @@ class Stages:
                 line = self._last_line(stage)
                 raise UsageError(f"'{stage.command}' failed: {line} (log: {self._log_path(stage)})")
             self._seconds[name] = time.monotonic() - begin
-            save_json(self._folder / STAGES_FILE, self._seconds)
+            saved = {"seconds": self._seconds, "elapsed": self.elapsed}
+            save_json(self._folder / STAGES_FILE, saved)
             done = f"[{len(self._seconds)}/{len(self._stages)}]"
             say(f"{done} {stage.title}: {self._last_line(stage)} ({self._seconds[name]:.0f} s)")
 

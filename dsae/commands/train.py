@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
 
 from data.dataset import Dataset
@@ -24,6 +23,7 @@ from dsae.commands import runs
 from dsae.commands.devices import use_device
 from dsae.commands.options import argument, override, runtime
 from dsae.commands.progress import Bar
+from dsae.encoder import Encoder
 from dsae.logger import Logger
 
 
@@ -76,7 +76,6 @@ def run(options: Options) -> int:
     ).to(device)  # fmt: skip
     folder = options.out or default_folder(options)
     windows = Windows(dataset, options.camera, train_episodes)
-    run_ = runs.open_run(folder, "train", options, overwrite=options.overwrite)
     schedule = training.Config(
         steps=options.steps,
         batch=options.batch,
@@ -84,19 +83,31 @@ def run(options: Options) -> int:
         seed=options.seed,
         checkpoint_every=options.checkpoint_every,
     )
+    with runs.open_run(folder, "train", options, overwrite=options.overwrite) as run_, windows:
+        loss = _train(encoder, windows, schedule, folder, options.encoder)
+        run_.finish()
+    _note_about_background(encoder)
+    runs.say(f"{options.steps} steps, loss {loss:.4g}: {folder / ENCODER_FILE}")
+    return 0
+
+
+def _train(
+    encoder: Encoder, windows: Windows, schedule: training.Config, folder: Path, name: str
+) -> float:
+    """Train with a log and a progress bar; return the last loss."""
     start = training.resumed_step(folder)
     if start:
-        runs.say(f"going on from step {start} of {options.steps}")
-    figure = _Figure()
+        runs.say(f"going on from step {start} of {schedule.steps}")
+    loss = float("nan")
     with (
-        windows,
         Logger(folder, start) as log,
-        Bar(f"training {options.encoder}", options.steps, "step") as bar,
+        Bar(f"training {name}", schedule.steps, "step", start) as bar,
     ):
 
         def record(step: int, terms: dict[str, float]) -> None:
+            nonlocal loss
+            loss = terms["loss"]
             log(step, terms)
-            figure.loss = terms["loss"]
 
         training.fit(
             encoder,
@@ -104,12 +115,9 @@ def run(options: Options) -> int:
             schedule,
             folder=folder,
             log=record,
-            on_step=lambda step: bar.show(step, f"loss {figure.loss:.4g}"),
+            on_step=lambda step: bar.show(step, f"loss {loss:.4g}"),
         )
-    _warn_about_background(encoder)
-    run_.finish()
-    runs.say(f"{options.steps} steps, loss {figure.loss:.4g}: {folder / ENCODER_FILE}")
-    return 0
+    return loss
 
 
 def default_folder(options: Options) -> Path:
@@ -117,13 +125,7 @@ def default_folder(options: Options) -> Path:
     return Path("runs/train") / f"{options.data.name}-{options.encoder.replace(':', '-')}"
 
 
-class _Figure:
-    """The figure that the progress bar shows."""
-
-    loss: float = float("nan")
-
-
-def _warn_about_background(encoder: torch.nn.Module) -> None:
+def _note_about_background(encoder: Encoder) -> None:
     background = getattr(encoder, "background", None)
     if background is not None and not background.explains:
         runs.say(

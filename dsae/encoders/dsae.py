@@ -17,12 +17,13 @@ import torch
 from torch import nn
 
 from dsae import losses
-from dsae.encoder import Batch, Encoding, ImageShape, as_float
+from dsae.encoder import Batch, Data, Encoding, ImageShape, as_float
 from dsae.encoder import Encoder as BaseEncoder
-from dsae.nn.background import Background, shrink
+from dsae.nn.background import BACKGROUND_IMAGES, Background, shrink
 from dsae.nn.gaussian_maps import GaussianMaps
 from dsae.nn.spatial_softmax import Grid, SpatialSoftmax
 from dsae.nn.trunks import Layer, Trunk
+from dsae.ranges import check_ranges
 
 MAP_SIDE = 32  # the light trunk halves an image until its shorter side has about so many cells
 
@@ -49,6 +50,16 @@ class Config:
     """First value of the Gaussian maps' σ, in the units of the points."""
     convolution_bias: bool = False
     """Give the paper's convolutions a bias, which batch normalisation makes superfluous."""
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            points=(1, math.inf),
+            foreground_weight=(0, 1),
+            slowness=(0, math.inf),
+            temperature=(1e-6, math.inf),
+            sigma=(1e-6, math.inf),
+        )
 
 
 PRESETS = {
@@ -103,8 +114,9 @@ class Encoder(BaseEncoder):
         """Draw images, shape (B, *target), from features (B, 2K)."""
         return self.background(self.decoder(features.unflatten(1, (-1, 2))))
 
-    def prepare(self, images: torch.Tensor) -> None:
-        """Take the median background of training images, uint8 (N, H, W, C)."""
+    def prepare(self, data: Data) -> None:
+        """Take the median background of some training images."""
+        images = data.some_images(BACKGROUND_IMAGES).to(self.device)
         self.background.fit(shrink(as_float(images), self.target))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:

@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from dsae import losses
-from dsae.encoder import Batch, Encoding, ImageShape, as_float
+from dsae.encoder import Batch, Data, Encoding, ImageShape, as_float
 from dsae.encoder import Encoder as BaseEncoder
-from dsae.nn.background import Background, shrink
+from dsae.nn.background import BACKGROUND_IMAGES, Background, shrink
+from dsae.ranges import check_ranges
 
 SIDE = 4  # the convolutions halve an image until its shorter side has at most 2·SIDE − 1 cells
 WIDTHS = (16, 32, 32, 64)  # channels of the halvings, the last one repeated
@@ -40,6 +41,16 @@ class Config:
     """w of the foreground-balanced error; 0 is the plain squared error."""
     hidden: int = 256
     """Width of the layer between convolutions and code, on both sides."""
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            code=(1, math.inf),
+            beta=(0, math.inf),
+            noise=(1e-6, math.inf),
+            foreground_weight=(0, 1),
+            hidden=(1, math.inf),
+        )
 
 
 PRESETS = {"beta4": Config(beta=4.0)}
@@ -78,8 +89,14 @@ class Encoder(BaseEncoder):
         """Draw images, shape (B, C, H/2, W/2), from codes (B, D)."""
         return self.background(self.decoder(features))
 
-    def prepare(self, images: torch.Tensor) -> None:
-        """Take the median background of training images, uint8 (N, H, W, C)."""
+    def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Draw images (count, C, H/2, W/2) of codes from the prior N(0, 1)."""
+        codes = torch.randn(count, self.config.code, generator=generator)
+        return self.decode(codes.to(self.device))
+
+    def prepare(self, data: Data) -> None:
+        """Take the median background of some training images."""
+        images = data.some_images(BACKGROUND_IMAGES).to(self.device)
         self.background.fit(shrink(as_float(images), self.target))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:

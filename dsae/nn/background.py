@@ -6,6 +6,7 @@ from torch.nn import functional
 
 THRESHOLD = 0.1  # a pixel is foreground if a channel, in [0, 1], differs from the median by more
 GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
+BACKGROUND_IMAGES = 500  # that the median is taken of
 MAX_SHARE = 0.3  # a background that leaves a larger share of the pixels unexplained is no model
 
 

@@ -12,7 +12,7 @@ def softmax_mass(
 ) -> torch.Tensor:
     """Return the mass, (B, K) in [0, 1], of maps (B, K, h, w) within a window around their points.
 
-    `grid` says where the maps' cells lie (`encoder.softmax.grid`), points are (B, K, 2). The window
+    `grid` says where the maps' cells lie (`encoder.point_grid`), points are (B, K, 2). The window
     is `window` cells wide, centred on the cell nearest to the point. A sharp map scores 1, one that
     spreads over the image about window² / (h · w).
     """

@@ -5,6 +5,7 @@ min_θ E ‖π_θ((s − μ) / σ) − a‖²        (Pomerleau 1989)
 
 import copy
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from dsae.ranges import check_ranges
 from policies.actor import Actor as BaseActor
 from policies.demonstrations import Demonstrations
 from policies.errors import PolicyError
@@ -39,6 +41,20 @@ class Config:
     """Epochs without a better validation error after which it stops."""
     validation: float = 0.1
     """Share of the episodes kept for validation."""
+
+    def __post_init__(self) -> None:
+        positive = (1, math.inf)
+        check_ranges(
+            self,
+            hidden=positive,
+            layers=positive,
+            learning_rate=(0, math.inf),
+            weight_decay=(0, math.inf),
+            batch=positive,
+            epochs=positive,
+            patience=positive,
+            validation=(0, 1),
+        )
 
 
 class Actor(BaseActor):

@@ -25,7 +25,10 @@ class Film(NamedTuple):
         return len(self.starts)
 
     def __getitem__(self, indices: np.ndarray, /) -> np.ndarray:  # type: ignore[override]
-        return self.frames[self.starts[indices][..., None] + np.arange(3)]
+        return self.frames[self.frame_numbers(indices)]
+
+    def frame_numbers(self, indices: np.ndarray, /) -> np.ndarray:
+        return self.starts[indices][..., None] + np.arange(3)
 
 
 def film(

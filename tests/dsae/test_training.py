@@ -2,12 +2,14 @@ import dataclasses
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from blobs import Film, film
 
 from dsae import checkpoint, encoders, training
-from dsae.encoder import Encoder
+from dsae.encoder import Batch, Data, Encoder
+from dsae.encoders import vae
 from dsae.errors import TrainingError
 from dsae.training import Config, fit, resumed_step, schedule
 
@@ -141,7 +143,35 @@ def test_log_gets_the_first_the_last_and_every_nth_step(windows: Film) -> None:
 
 def test_statistics_come_from_frames_of_the_whole_data_set() -> None:
     many = film((32, 32, 3), episodes=40, length=20)
-    chosen = training._some_frames(many.frames, seed=0)
-    assert len(chosen) == training.PREPARE_FRAMES
+    chosen = Data(many.frames).some_images(100).numpy()
+    assert len(chosen) == 100
     late = {frame.tobytes() for frame in many.frames[-200:]}
     assert 0.1 < sum(frame.tobytes() in late for frame in chosen) / len(chosen) < 0.5
+
+
+class Recording(vae.Encoder):
+    """A VAE that keeps the batches it learns from."""
+
+    batches: list[Batch]
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        self.batches = [*getattr(self, "batches", []), batch]
+        return super().loss(batch, generator)
+
+
+def test_robot_and_truth_stand_beside_their_frames() -> None:
+    windows = film((32, 32, 3), episodes=3, length=10)
+    number = np.arange(len(windows.frames), dtype=np.float64)
+    encoder = Recording(vae.Config(code=2), (32, 32, 3))
+    training.fit(
+        encoder, windows, training.Config(steps=2, batch=4), robot=number[:, None],
+        truth=np.stack([number, -number], axis=1),
+    )  # fmt: skip
+    for batch in encoder.batches:
+        assert batch.robot is not None
+        assert batch.truth is not None
+        assert batch.robot.shape == (4, 3, 1)
+        assert batch.truth.shape == (4, 3, 2)
+        assert batch.data_size == len(windows.frames)
+        for frames, numbers in zip(batch.images, batch.robot[..., 0], strict=True):
+            np.testing.assert_array_equal(frames, windows.frames[numbers.int()])

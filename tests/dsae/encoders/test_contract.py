@@ -7,7 +7,7 @@ import torch
 from blobs import batch, film, noise
 
 from dsae import checkpoint, encoders
-from dsae.encoder import ENCODE_CHUNK, Encoder, as_float
+from dsae.encoder import ENCODE_CHUNK, Data, Encoder, as_float
 from dsae.errors import EncoderError
 
 SHAPES = [(64, 64, 3), (48, 80, 3), (32, 32, 1)]
@@ -19,7 +19,7 @@ every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(ma
 
 def trained(name: str, shape: tuple[int, int, int], steps: int = 3) -> Encoder:
     encoder = encoders.create(name, shape, seed=1)
-    encoder.prepare(torch.from_numpy(film(shape, episodes=2).frames))
+    encoder.prepare(Data(film(shape, episodes=2).frames))
     optimizers = encoder.optimizers(1e-3)
     for step in range(steps):
         encoder.update(batch(shape), optimizers, torch.Generator().manual_seed(step))
@@ -30,7 +30,7 @@ def trained(name: str, shape: tuple[int, int, int], steps: int = 3) -> Encoder:
 @every_shape
 def test_updates_change_the_weights_and_stay_finite(name: str, shape: tuple[int, int, int]) -> None:
     encoder = encoders.create(name, shape, seed=1)
-    encoder.prepare(torch.from_numpy(film(shape, episodes=2).frames))
+    encoder.prepare(Data(film(shape, episodes=2).frames))
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
     optimizers = encoder.optimizers(1e-3)
     for step in range(3):

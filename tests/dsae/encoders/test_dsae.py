@@ -4,7 +4,7 @@ from blobs import batch, film, noise
 from torch import nn
 
 from dsae import encoders
-from dsae.encoder import Batch, Encoder, as_float
+from dsae.encoder import Batch, Data, Encoder, as_float
 from dsae.errors import EncoderError
 from dsae.losses import slowness
 from dsae.nn.background import shrink
@@ -14,7 +14,7 @@ SHAPE = (48, 80, 3)
 
 def prepared(name: str = "dsae", **settings: object) -> Encoder:
     encoder = encoders.create(name, SHAPE, seed=0, settings=settings)
-    encoder.prepare(torch.from_numpy(film(SHAPE).frames))
+    encoder.prepare(Data(film(SHAPE).frames))
     return encoder
 
 
@@ -107,7 +107,7 @@ def test_balance_switches_itself_off_for_a_moving_camera() -> None:
     terms = []
     for weight in (0.0, 0.9):
         encoder = encoders.create("dsae", SHAPE, seed=0, settings={"foreground_weight": weight})
-        encoder.prepare(noise(SHAPE, 50))
+        encoder.prepare(Data(noise(SHAPE, 50).numpy()))
         assert not encoder.background.explains
         terms.append(encoder.loss(windows, torch.Generator())["reconstruction"])
     assert torch.equal(*terms)

@@ -6,7 +6,7 @@ from blobs import batch, film
 from torch.distributions import Normal, kl_divergence
 
 from dsae import encoders
-from dsae.encoder import Encoder, as_float
+from dsae.encoder import Data, Encoder, as_float
 from dsae.nn.background import shrink
 
 SHAPE = (32, 48, 3)
@@ -14,7 +14,7 @@ SHAPE = (32, 48, 3)
 
 def prepared(**settings: object) -> Encoder:
     encoder = encoders.create("vae", SHAPE, seed=0, settings=settings)
-    encoder.prepare(torch.from_numpy(film(SHAPE).frames))
+    encoder.prepare(Data(film(SHAPE).frames))
     return encoder
 
 

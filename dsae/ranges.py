@@ -1,0 +1,15 @@
+"""Limits of the numbers in a configuration."""
+
+import math
+from typing import Any
+
+from dsae.errors import DsaeError
+
+
+def check_ranges(config: Any, **limits: tuple[float, float]) -> None:
+    """Raise DsaeError unless each named field lies within its limits, ends included."""
+    for name, (low, high) in limits.items():
+        value = getattr(config, name)
+        if not low <= value <= high:
+            allowed = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+            raise DsaeError(f"{name} = {value:g}: it must be {allowed}")
