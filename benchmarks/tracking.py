@@ -85,7 +85,7 @@ def page(arguments: argparse.Namespace, seconds: dict[str, float]) -> str:
         f"{platform.machine()}, one thread a training.",
         "",
         f"Push, 64×64, {arguments.steps} steps of 8 windows, seeds {seeds}. "
-        f" Held-out error in pixels of 64, seeds apart by /. Single point: the best one "
+        f"Held-out error in pixels of 64, seeds apart by /. Single point: the best one "
         "after an affine map. Probe: a linear map of the whole code.",
         "",
         "| variant | end effector, single point | block, single point | end effector, probe "

@@ -127,6 +127,26 @@ def collect(
     return ledger.report(leftovers)
 
 
+def missing(folder: str | Path, episodes: int) -> int:
+    """Return how many of so many episodes `folder` lacks or holds damaged; all bytes are read.
+
+    Raises:
+        DataError: an episode is of an unknown format version.
+    """
+    paths = [index.episode_path(Path(folder), number) for number in range(episodes)]
+    return sum(not _whole(path) for path in paths)
+
+
+def _whole(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        read(path)
+    except DamagedFileError:
+        return False
+    return True
+
+
 class _Ledger:
     """Which episodes are whole, and what this run did so far."""
 

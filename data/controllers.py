@@ -145,6 +145,9 @@ _BY_NAME: dict[str, Callable[[], Controller]] = {
     "random": RandomController,
 }
 
+NAMES = tuple(_BY_NAME)
+"""What `by_name` knows."""
+
 
 def by_name(name: str) -> Callable[[], Controller]:
     """Return what makes a controller: 'expert', 'noisy-expert' or 'random'.

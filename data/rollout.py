@@ -30,7 +30,7 @@ def rollout(
 
     Frame t is rendered before action t is applied. Where the unwrapped environment has
     `keypoint_names`, `keypoints()`, `points()` or `factors()`, their truth is recorded beside
-    the frames.
+    the frames; a wrapper that changes the frames may bring its own `keypoints()`.
 
     Args:
         env: made with render_mode="rgb_array"; `render` returns one frame, or one per camera in
@@ -83,8 +83,9 @@ def _record_sight(tracks: Tracks, env: Env, observation: Any, cameras: Sequence[
     for name, vector in _vectors(observation).items():
         tracks[f"observations/{name}"].append(vector)
     world: Any = env.unwrapped
-    if hasattr(world, "keypoints"):
-        tracks["keypoints"].append(np.array(world.keypoints(), np.float32))
+    if env.has_wrapper_attr("keypoints"):
+        keypoints = env.get_wrapper_attr("keypoints")()
+        tracks["keypoints"].append(np.array(keypoints, np.float32))
     if hasattr(world, "points"):
         points = world.points()
         tracks["points"].append(np.array([points[name] for name in world.keypoint_names]))

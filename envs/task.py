@@ -35,6 +35,7 @@ DOWN = np.diag([1.0, -1.0, -1.0])  # the hand's orientation when it points at th
 POINTING_DOWN = np.array([0.0, 1.0, 0.0, 0.0])  # the same as a quaternion (w, x, y, z)
 UNTURNED = np.array([1.0, 0.0, 0.0, 0.0])
 MAX_JOINT_SPEED = 20.0  # (rad/s) bound of the observation space
+SIDES = (8, 2048)  # (pixels) least and largest side of an image
 MAX_EXTENT = 3.0  # (metres) bound of every position in the observation space
 
 
@@ -72,6 +73,8 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         _one_of("action_mode", action_mode, get_args(ActionMode))
         _one_of("reward", reward, get_args(RewardKind))
         _one_of("render_mode", render_mode, (None, *self.metadata["render_modes"]))
+        _check_side("width", width)
+        _check_side("height", height)
         self.action_mode, self.reward, self.render_mode = action_mode, reward, render_mode
         self.model = mujoco.MjModel.from_xml_path(str(self.XML))
         self.data = mujoco.MjData(self.model)
@@ -247,6 +250,12 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
 def _nearest(quaternion: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return the one of the two equal quaternions that lies nearer to a reference."""
     return quaternion if quaternion @ reference >= 0 else -quaternion
+
+
+def _check_side(what: str, value: object) -> None:
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_whole or not SIDES[0] <= value <= SIDES[1]:  # type: ignore[operator]
+        raise TaskError(f"{what} is {value!r}: it takes a whole number of {SIDES[0]} to {SIDES[1]}")
 
 
 def _one_of(what: str, value: object, allowed: Any) -> None:

@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 
 from data.controllers import Command
+from policies import evaluation
 from policies.policy import load
 from policies.wrapper import StateObservation
 
@@ -17,6 +18,10 @@ class PolicyController:
     def __init__(self, path: Path) -> None:
         self._policy = load(path)
         self._view: StateObservation | None = None
+
+    def check(self, env: gymnasium.Env[Any, Any]) -> None:
+        """Raise PolicyError, naming both, if the policy does not fit the environment."""
+        evaluation.check_fits(self._policy, env)
 
     def reset(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
         """Begin an episode in `env`."""

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 
+from data import environments
+from data.controllers import task_name
+from data.errors import DataError
 from data.processes import spawn_pool
 from policies.actor import Actor
 from policies.errors import PolicyError
@@ -47,24 +50,48 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
     """Make the environment that a policy was learned for, its observation being the state.
 
-    Raises PolicyError, naming both, if the environment's layout is not the policy's.
+    Raises PolicyError if the task cannot be made here, or is no longer what the policy fits.
     """
     mode = "rgb_array" if render or policy.state.encoder else None
-    env = gymnasium.make(policy.task.id, render_mode=mode, **policy.task.settings)
+    try:
+        env = environments.make_env(policy.task.id, render_mode=mode, **policy.task.settings)
+    except (DataError, TypeError) as error:
+        raise PolicyError(f"the policy's task is not to be had: {error}") from error
+    try:
+        check_fits(policy, env)
+    except BaseException:
+        env.close()
+        raise
+    return StateObservation(env, policy.state)
+
+
+def check_fits(policy: Policy, env: gymnasium.Env[Any, Any]) -> None:
+    """Raise PolicyError, naming both, unless layout, actions and image size are the policy's.
+
+    With an encoder the environment is reset and rendered once.
+    """
+    task = task_name(env)
     available: dict[str, Any] = getattr(env.observation_space, "spaces", {})
     for part in policy.state.layout:
         shape = available[part.name].shape if part.name in available else None
         if part.name != FEATURES and shape != (part.size,):
             raise PolicyError(
                 f"the policy needs '{part.name}' of {part.size} numbers, "
-                f"{policy.task.id} has {shape or 'no such observation'}"
+                f"{task} has {shape or 'no such observation'}"
             )
     if env.action_space.shape != (policy.actor.outputs,):
         raise PolicyError(
             f"the policy gives {policy.actor.outputs} action numbers, "
-            f"{policy.task.id} takes {env.action_space.shape}"
+            f"{task} takes {env.action_space.shape}"
         )
-    return StateObservation(env, policy.state)
+    if policy.state.encoder:
+        env.reset(seed=0)
+        shape = np.shape(env.render())  # type: ignore[arg-type]
+        if shape != tuple(policy.state.encoder.image_shape):
+            wanted, found = (
+                "×".join(map(str, size)) for size in (policy.state.encoder.image_shape, shape)
+            )
+            raise PolicyError(f"the policy sees images of {wanted}, {task} renders {found}")
 
 
 def run_episode(

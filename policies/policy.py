@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 
 from dsae import checkpoint
+from dsae.errors import DsaeError
 from policies import learners
 from policies.actor import Actor
 from policies.errors import PolicyError
@@ -56,19 +57,28 @@ def save(path: Path, policy: Policy, **extra: Any) -> None:
 def load(path: str | Path) -> Policy:
     """Read a policy from its file or from the run folder that holds one.
 
-    Raises CheckpointError if there is none or it is damaged, PolicyError if its learner is unknown.
+    Raises CheckpointError if there is none or it is damaged, PolicyError if its learner is unknown
+    or has changed since.
     """
     path = Path(path)
     file = path / POLICY_FILE if path.is_dir() else path
     tensors, header = checkpoint.read(file, kind="policy")
+    try:
+        return _restore(tensors, header)
+    except (DsaeError, PolicyError):
+        raise
+    except KeyError as error:
+        raise PolicyError(f"{file} is damaged: its header lacks {error}") from error
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise PolicyError(f"{file} does not fit this version of the learner") from error
+
+
+def _restore(tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> Policy:
     encoder = None
     if header["encoder"]:
         encoder = checkpoint.restore_encoder(_part(tensors, "encoder."), header["encoder"]).eval()
     actor = learners.module(header["learner"]).Actor(**header["actor"])
-    try:
-        actor.load_state_dict(_part(tensors, "actor."))
-    except RuntimeError as error:
-        raise PolicyError(f"{file} does not fit this version of the learner") from error
+    actor.load_state_dict(_part(tensors, "actor."))
     layout = tuple(Part(name, size) for name, size in header["layout"])
     state = State(layout, encoder)
     return Policy(state, actor.eval(), Task(**header["task"]), header["learner"], header["state"])

@@ -35,7 +35,7 @@ class Options:
     """Number of episodes."""
     controller: str = "noisy-expert"
     """expert, noisy-expert, random, or the run folder of a learned policy."""
-    size: str | None = None
+    size: tasks.Size | None = None
     """Image size in pixels, like 64 or 48x64 (height x width); 64 for our own tasks."""
     camera: str = "front"
     """Name under which the frames are stored; for our own tasks the camera that draws them."""
@@ -56,25 +56,26 @@ class Options:
 def run(options: Options) -> int:
     """Collect and say what there is."""
     opengl.ensure()
-    settings = tasks.task_settings(options.task, options.size, options.settings)
+    settings = tasks.task_settings(options.task, options.size, options.camera, options.settings)
     make_env = tasks.env_factory(options.task, settings)
-    make_controller = _controller(options.controller)
-    folder = options.out or Path("runs/data") / options.task.replace("/", "-").replace(":", "-")
-    run_ = runs.open_run(folder, "collect", options, overwrite=options.overwrite)
-    with Bar("collecting", options.episodes, "episode") as bar:
-        report = collection.collect(
-            folder,
-            make_env,
-            make_controller,
-            episodes=options.episodes,
-            seed=options.seed,
-            workers=min(options.workers, options.episodes),
-            cameras=(options.camera,),
-            meta={"task": options.task, "settings": settings, "controller": options.controller},
-            max_steps=options.max_steps,
-            progress=lambda p: bar.show(p.done, f"{p.frames_per_second:.0f} frames/s"),
-        )
-    run_.finish()
+    make_controller = _controller(options.controller, make_env)
+    folder = options.out or Path("runs/data") / tasks.folder_name(options.task)
+    redo = not options.overwrite and _has_lost_episodes(folder, options.episodes)
+    with runs.open_run(folder, "collect", options, overwrite=options.overwrite, redo=redo) as run_:
+        with Bar("collecting", options.episodes, "episode") as bar:
+            report = collection.collect(
+                folder,
+                make_env,
+                make_controller,
+                episodes=options.episodes,
+                seed=options.seed,
+                workers=min(options.workers, options.episodes),
+                cameras=(options.camera,),
+                meta={"task": options.task, "settings": settings, "controller": options.controller},
+                max_steps=options.max_steps,
+                progress=lambda p: bar.show(p.done, f"{p.frames_per_second:.0f} frames/s"),
+            )
+        run_.finish()
     runs.say(
         f"{report.episodes} episodes, {report.frames} frames in {folder} "
         f"({report.collected} new, {report.successes} successful, {report.seconds:.0f} s)"
@@ -82,8 +83,22 @@ def run(options: Options) -> int:
     return 0
 
 
-def _controller(name: str) -> Callable[[], controllers.Controller]:
-    if Path(name).exists():
-        learned.PolicyController(Path(name))  # a policy that cannot be read is said here
-        return partial(learned.PolicyController, Path(name))
-    return controllers.by_name(name)
+def _has_lost_episodes(folder: Path, episodes: int) -> bool:
+    """Whether a finished run lacks episodes, or holds damaged ones, that can be made again."""
+    if not (folder / runs.CONFIG_FILE).is_file() or not runs.read_run(folder)["finished"]:
+        return False
+    return collection.missing(folder, episodes) > 0
+
+
+def _controller(
+    name: str, make_env: Callable[[], controllers.Env]
+) -> Callable[[], controllers.Controller]:
+    """Return what makes a controller by its name, or else by the folder of a learned policy."""
+    if name in controllers.NAMES or not Path(name).exists():
+        return controllers.by_name(name)
+    env = make_env()
+    try:
+        learned.PolicyController(Path(name)).check(env)
+    finally:
+        env.close()
+    return partial(learned.PolicyController, Path(name))

@@ -8,10 +8,14 @@ each); an npz holds `images` (T, H, W, 3) or (N, T, H, W, 3) and optionally `rob
 A single recording is cut into pieces, so that some can be held out.
 """
 
+import dataclasses
+import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 from pydantic import Field
 
@@ -27,7 +31,7 @@ class Options:
 
     source: Path = argument()
     """Video file, folder or npz."""
-    size: str | None = "64"
+    size: tasks.Size | None = "64"
     """Image size in pixels, like 64 or 48x64 (height x width); `keep` keeps the recording's own."""
     fps: Annotated[float, Field(gt=0)] | None = None
     """Frames per second to keep of videos."""
@@ -44,31 +48,58 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Import and say what there is."""
+    """Import and say what there is; the folder appears at once, whole."""
     folder = options.out or Path("runs/data") / options.source.stem
-    if folder.exists() and any(folder.iterdir()):
-        runs.read_run(folder)  # refuses a folder that no run made
-        if not options.overwrite:
-            raise UsageError(f"{folder} holds a data set: choose another --out or --overwrite")
-    draft = folder.with_name(f"{folder.name}.importing")
-    shutil.rmtree(draft, ignore_errors=True)
-    report = import_video(
-        options.source,
-        draft,
-        size=None if options.size in (None, "keep") else tasks.parse_size(str(options.size)),
-        fps=options.fps,
-        stride=options.stride,
-        max_frames=options.max_frames,
-        episode_length=options.episode_length,
-    )
-    run_ = runs.open_run(folder, "import", options, overwrite=options.overwrite)
-    for file in draft.iterdir():
-        file.replace(folder / file.name)
-    draft.rmdir()
-    run_.finish()
+    _refuse_folder(folder, options)
+    final = folder.absolute()
+    draft = final.with_name(f".{final.name}.{os.getpid()}-{uuid4().hex}.import")
+    begin = time.monotonic()
+    try:
+        report = import_video(
+            options.source,
+            draft / "episodes",
+            size=None if options.size in (None, "keep") else tasks.parse_size(str(options.size)),
+            fps=options.fps,
+            stride=options.stride,
+            max_frames=options.max_frames,
+            episode_length=options.episode_length,
+        )
+        run_ = runs.open_run(draft / "run", "import", options, overwrite=False)
+        for file in (draft / "episodes").iterdir():
+            file.replace(run_.folder / file.name)
+        dataclasses.replace(run_, begin=begin).finish()
+        _put(run_.folder, final, aside=draft / "before")
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     height, width, _ = report.image_shape
     runs.say(
         f"{report.episodes} episodes, {report.frames} frames of {height}x{width} in {folder}"
         + (f" ({report.dropped} frames at the end left out)" if report.dropped else "")
     )
     return 0
+
+
+def _refuse_folder(folder: Path, options: Options) -> None:
+    """Refuse a folder that holds anything but an import which `--overwrite` may replace."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    verb = runs.read_run(folder)["verb"]  # refuses a folder that no run made
+    if verb != "import":
+        raise UsageError(f"{folder} holds a run of 'dsae {verb}': choose another --out")
+    if not options.overwrite:
+        raise UsageError(f"{folder} holds a data set: choose another --out or --overwrite")
+    source = options.source.resolve()
+    if folder.resolve() in (source, *source.parents):
+        raise UsageError(f"{folder} holds {source}, which is imported: choose another --out")
+
+
+def _put(draft: Path, folder: Path, *, aside: Path) -> None:
+    """Rename the draft to the folder, whose former content waits aside and on error comes back."""
+    try:
+        if folder.exists():
+            folder.rename(aside)
+        draft.rename(folder)
+    except BaseException:
+        if aside.exists() and not folder.exists():
+            aside.rename(folder)
+        raise

@@ -7,6 +7,9 @@ Example:
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from data.dataset import Dataset, rebuild_index
 from data.inspect import Summary, contact_sheet, describe
@@ -23,9 +26,9 @@ class Options:
     """Folder of the data set."""
     sheet: Path | None = None
     """Write a contact sheet to this PNG."""
-    rows: int = 6
+    rows: Annotated[int, Field(gt=0)] = 6
     """Episodes on the sheet."""
-    columns: int = 8
+    columns: Annotated[int, Field(gt=0)] = 8
     """Frames of each episode on the sheet."""
     rebuild: bool = True
     """Rebuild the index from the files."""

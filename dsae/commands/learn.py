@@ -17,7 +17,7 @@ from pydantic import Field
 import envs
 from data.dataset import Dataset
 from dsae import checkpoint
-from dsae.commands import runs
+from dsae.commands import runs, tasks
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.options import argument, override, runtime
@@ -60,7 +60,7 @@ def run(options: Options) -> int:
     config = override(learner.Config(), options.settings, where=f"learner {options.learner}")
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
     task = envs.task_id(options.task)
-    dataset = Dataset.open(options.data or Path("runs/data") / options.task)
+    dataset = Dataset.open(options.data or Path("runs/data") / tasks.folder_name(options.task))
     recorded = dataset.meta
     if envs.task_id(str(recorded.get("task", options.task))) != task:
         raise UsageError(
@@ -72,7 +72,8 @@ def run(options: Options) -> int:
     else:
         states.named(options.state)
     name = Path(options.state).name if encoder else options.state
-    folder = options.out or Path("runs/learn") / f"{options.task}-{options.learner}-{name}"
+    run_name = f"{tasks.folder_name(options.task)}-{options.learner}-{name}"
+    folder = options.out or Path("runs/learn") / run_name
     shown, state = demonstrations(dataset, dataset.split(options.held_out)[0], name, encoder)
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
         errors: list[float] = []

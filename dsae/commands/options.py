@@ -7,7 +7,7 @@ import inspect
 import textwrap
 import types
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin
 
 import pydantic
 import yaml
@@ -42,9 +42,12 @@ def parse(kind: type[Options], arguments: list[str], *, verb: str, about: str) -
             raise UsageError(f"{config}: unknown key '{key}': the keys are {', '.join(names)}")
     settings = _pairs(given.pop("settings", []))
     values.update(given)
-    if settings:
-        values["settings"] = {**values.get("settings", {}), **settings}
-    return validate(kind, values, where=f"dsae {verb}")
+    if "settings" in values or settings:
+        written = values.get("settings") or {}  # `settings:` with nothing below is none
+        if not isinstance(written, dict):
+            raise UsageError(f"{config}: settings = {written!r}: not keys and values")
+        values["settings"] = {**written, **settings}
+    return validate(kind, values, where=verb)
 
 
 def validate(kind: type[Options], values: dict[str, Any], *, where: str) -> Options:
@@ -55,7 +58,7 @@ def validate(kind: type[Options], values: dict[str, Any], *, where: str) -> Opti
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "options"
         if first["type"] in ("missing", "missing_argument"):
-            raise UsageError(f"{where}: {name} is missing (see dsae --help)") from error
+            raise UsageError(f"{where}: {name} is missing (see dsae {where} --help)") from error
         reason = first["msg"].removeprefix("Value error, ")
         if first["type"] == "value_error":  # said by the dataclass itself, which names the field
             raise UsageError(f"{where}: {reason}") from error
@@ -98,7 +101,8 @@ def _parser(kind: Any, verb: str, about: str) -> argparse.ArgumentParser:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message} (see {self.prog} --help)")
+        verb = self.prog.removeprefix("dsae ")
+        raise UsageError(f"{verb}: {message} (see {self.prog} --help)")
 
 
 def _flag(name: str) -> str:
@@ -108,6 +112,8 @@ def _flag(name: str) -> str:
 def _metavar(annotation: Any) -> str:
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(part for part in get_args(annotation) if part is not type(None))
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     if choices := get_args(annotation):
         return "|".join(map(str, choices))
     return str(getattr(annotation, "__name__", "VALUE")).upper()

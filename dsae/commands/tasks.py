@@ -1,65 +1,95 @@
-"""Environments by name, as the verbs make them: rendering, of a given image size."""
+"""Environments by name, as the verbs make them: rendering, of a given image size, tried once."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-import cv2
 import gymnasium
-import numpy as np
+from pydantic import Field
 
 import envs
+from data import environments
+from data.errors import DataError
 from dsae.commands.errors import UsageError
+from envs.errors import TaskError
 
 DEFAULT_SIZE = "64"
+
+Size = Annotated[str, Field(coerce_numbers_to_str=True)]
+"""An image size as `parse_size` reads it; a YAML file may give it as a number."""
 
 
 def parse_size(text: str) -> tuple[int, int]:
     """Return (height, width) of `64` or `48x64` (height x width)."""
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and 8 <= int(part) <= 2048 for part in parts):
+    if len(parts) > 2 or not all(part.isdecimal() and 8 <= int(part) <= 2048 for part in parts):
         raise UsageError(f"the image size '{text}' is neither like 64 nor like 48x64 (8 to 2048)")
     return int(parts[0]), int(parts[-1])
 
 
-def task_settings(task: str, size: str | None, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the keyword arguments of `make_env` for a task; our own draw in any size."""
+def folder_name(task: str) -> str:
+    """Return what folders of a task are called: `push` for `envs:dsae/Push-v0`.
+
+    Raises TaskError, listing our own, for an unknown task.
+    """
+    task_id = envs.task_id(task)
+    for name in envs.names():
+        if envs.task_id(name) == task_id:
+            return name
+    return task_id.replace("/", "-").replace(":", "-")
+
+
+def task_settings(
+    task: str, size: str | None, camera: str, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the keyword arguments of `environments.make_env` for a task.
+
+    Our own draw in any size with any of their cameras; the frames of others are resized.
+    """
     if _is_ours(envs.task_id(task)):
         height, width = parse_size(size or DEFAULT_SIZE)
-        return {"height": height, "width": width, **settings}
+        return {"height": height, "width": width, "camera": camera, **settings}
     return {**({"resize": parse_size(size)} if size else {}), **settings}
 
 
 def env_factory(task: str, settings: dict[str, Any]) -> Callable[[], gymnasium.Env[Any, Any]]:
-    """Return what makes the environment, here or in a spawned process, after trying it once."""
-    factory = partial(make_env, envs.task_id(task), **settings)
-    factory().close()
+    """Return what makes the environment, here or in a spawned process.
+
+    It is made, reset and rendered once here. Raises UsageError, DataError or TaskError, in one
+    line, if that fails.
+    """
+    if "render_mode" in settings:
+        raise UsageError("render_mode is rgb_array, always: take it out of the settings")
+    task_id = envs.task_id(task)
+    factory = partial(environments.make_env, task_id, **settings)
+    from mujoco import FatalError  # not before `opengl.ensure`
+
+    try:
+        _try(factory)
+    except (DataError, TaskError):
+        raise
+    except (
+        gymnasium.error.Error,
+        ImportError,
+        TypeError,
+        ValueError,
+        AssertionError,  # by which Gymnasium says that an environment breaks its rules
+        FatalError,
+    ) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"{task} cannot be used: {reason}") from error
     return factory
 
 
-def make_env(
-    task: str, *, resize: tuple[int, int] | None = None, **settings: Any
-) -> gymnasium.Env[Any, Any]:
-    """Make an environment that renders rgb_array, its frames resized to (height, width)."""
+def _try(factory: Callable[[], gymnasium.Env[Any, Any]]) -> None:
+    env = factory()
     try:
-        env = gymnasium.make(task, render_mode="rgb_array", **settings)
-    except (gymnasium.error.Error, ModuleNotFoundError, TypeError) as error:
-        raise UsageError(f"{task} cannot be made: {' '.join(str(error).split())}") from error
-    return ResizedRender(env, resize) if resize else env
+        env.reset(seed=0)
+        env.render()
+    finally:
+        env.close()
 
 
-class ResizedRender(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Renders an environment's frames at another size."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], size: tuple[int, int]) -> None:
-        super().__init__(env)
-        self._size = size
-
-    def render(self) -> Any:
-        """Return the frame, averaged down (or stretched) to the size."""
-        frame: Any = self.env.render()
-        return cv2.resize(np.asarray(frame), self._size[::-1], interpolation=cv2.INTER_AREA)
-
-
-def _is_ours(task: str) -> bool:
-    return f"{envs.NAMESPACE}/" in task
+def _is_ours(task_id: str) -> bool:
+    module, _, name = task_id.rpartition(":")
+    return module == envs.__name__ and name.startswith(f"{envs.NAMESPACE}/")

@@ -18,7 +18,9 @@ from policies.actor import Actor as BaseActor
 from policies.demonstrations import Demonstrations
 from policies.errors import PolicyError
 
-MIN_SCALE = 1e-2  # floor of σ, so that what hardly moves (a kept orientation) is not blown up
+# Floor of σ, in metres and in the units of feature points: what hardly moves (a kept orientation, a
+# point that follows nothing) is not blown up to the size of what matters.
+MIN_SCALE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)

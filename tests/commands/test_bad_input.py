@@ -12,10 +12,13 @@ from dsae.__main__ import main
 # The call; DATA, SMALL, DSAE, VAE and POLICY stand for what the fixture made. Then what it says.
 MISTAKES = {
     "unknown verb": ("trian", r"unknown verb 'trian': choose from doctor, collect, .* demo"),
-    "unknown flag": ("train dsae DATA --stpes 5", r"--stpes 5 .*--help"),
+    "unknown flag": (
+        "train dsae DATA --stpes 5",
+        r"^dsae: train: .*--stpes 5 \(see dsae train --help\)$",
+    ),
     "flag without value": ("train dsae DATA --steps", "expected one argument"),
     "too many names": ("train dsae DATA more", "unrecognized arguments: more"),
-    "missing name": ("train dsae", "dsae train: data is missing"),
+    "missing name": ("train dsae", r"^dsae: train: data is missing \(see dsae train --help\)$"),
     "encoder": ("train daes DATA", "unknown encoder 'daes': choose from dsae, dsae:finn2016, vae"),
     "preset": ("train dsae:finn DATA", "unknown encoder 'dsae:finn': choose from .*dsae:finn2016"),
     "setting": ("train dsae DATA --set pionts=4", "no setting 'pionts': it has points, trunk"),
@@ -40,6 +43,25 @@ MISTAKES = {
     "task's setting's value": (
         "collect push --set action_mode=pose",
         "unknown action_mode 'pose': choose from cartesian, torque",
+    ),
+    "task's camera": ("collect push --camera top", "unknown camera 'top': choose from front"),
+    "task's image side": (
+        "collect push --set width=7.5",
+        "width is 7.5: it takes a whole number of 8 to 2048",
+    ),
+    "task's render mode": ("collect push --set render_mode=human", "render_mode is rgb_array"),
+    "task of others that fails": (
+        "collect CartPole-v1 --controller random --set sutton_barto_reward=1 nosuch=2",
+        "CartPole-v1 cannot be made: .*nosuch",
+    ),
+    "task without a name": ("collect :Task-v0", ":Task-v0 cannot be used: Empty module name"),
+    "policy of another task": (
+        "collect reach --controller POLICY",
+        r"policy needs 'goal' of 2 numbers, dsae/Reach-v0 has \(3,\)",
+    ),
+    "policy of other actions": (
+        "collect push --controller POLICY --set action_mode=torque",
+        r"policy gives 3 action numbers, dsae/Push-v0 takes \(7,\)",
     ),
     "controller": (
         "collect push --controller exprt",
@@ -82,6 +104,8 @@ MISTAKES = {
     ),
     "video's ending": ("rollout POLICY --video new.avi", r"endings are \.mp4"),
     "sheet's ending": ("inspect DATA --sheet sheet.jpg", r"a \.png, not 'sheet.jpg'"),
+    "sheet without rows": ("inspect DATA --rows 0", "rows = '0': .* greater than 0"),
+    "sheet without columns": ("inspect DATA --columns -1", "columns = '-1': .* greater than 0"),
     "nothing to inspect": ("inspect nowhere", "nowhere is missing"),
     "nothing to import": ("import nowhere.mp4", "nowhere.mp4"),
     "no configuration": ("train --config nowhere.yaml", "no configuration file nowhere.yaml"),
@@ -123,6 +147,7 @@ YAML = {
     "list for a number": ("steps: [1, 2]", r"steps = \[1, 2\]"),
     "settings no mapping": ("settings: 5", r"settings = 5"),
     "setting of the encoder": ("settings: {pionts: 4}", r"no setting 'pionts'"),
+    "settings a list": ("settings: [1, 2]", r"settings = \[1, 2\]: not keys and values"),
     "no mapping": ("- a\n- b", "holds a list, not keys and values"),
     "no YAML": ("steps: [1", "is no YAML"),
 }
@@ -142,6 +167,17 @@ def test_a_mistake_in_a_configuration_file(
     before = contents(tmp_path)
     assert re.search(message, fail("train dsae DATA --config mine.yaml", made, capsys))
     assert contents(tmp_path) == before
+
+
+def test_settings_on_the_command_line_join_those_of_the_file(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = "train dsae DATA --config mine.yaml --set points=few"
+    (tmp_path / "mine.yaml").write_text("settings: [1, 2]")
+    assert re.search(r"settings = \[1, 2\]: not keys and values", fail(call, made, capsys))
+    (tmp_path / "mine.yaml").write_text("settings:")  # nothing below it
+    assert "points = 'few'" in fail(call, made, capsys)
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "no episode", "version"])

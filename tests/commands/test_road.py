@@ -12,6 +12,7 @@ from terminal import Made
 
 from data.dataset import Dataset
 from dsae.__main__ import main
+from dsae.commands import runs
 from policies import policy
 
 Capture = pytest.CaptureFixture[str]
@@ -90,7 +91,7 @@ def test_a_policy_on_features_is_learned_rolled_out_and_collects(
     assert run("learn", "bc", "push", *state, "--out", learned, *common) == 0
     loaded = policy.load(learned)
     assert [part.name for part in loaded.state.layout] == ["ee_pose", "goal", "features"]
-    assert loaded.task.settings == {"height": 32, "width": 32}
+    assert loaded.task.settings == {"height": 32, "width": 32, "camera": "front"}
 
     video = tmp_path / "rolled.png"
     more = ["--workers", "1", "--video", video, "--video-episodes", "1"]
@@ -155,3 +156,49 @@ def test_inspect_tells_shows_and_finds_damage(made: Made, tmp_path: Path, capsys
     assert len(json.loads((damaged / "index.json").read_text())["episodes"]) == 1
     victim.unlink()
     assert len(Dataset.open(damaged)) == 1
+
+
+def recording(folder: Path, shade: int) -> Path:
+    source = folder / f"{shade}.npz"
+    np.savez(source, images=np.full((2, 5, 16, 24, 3), shade, np.uint8))
+    return source
+
+
+def test_an_import_takes_nothing_away_and_appears_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neighbour = tmp_path / "data.importing"
+    neighbour.mkdir()
+    (neighbour / "thesis.tex").write_text("years of work")
+    data, kept = tmp_path / "data", {"data", "data.importing", "60.npz", "90.npz"}
+    sources = [recording(tmp_path, shade) for shade in (60, 90)]
+    config = tmp_path / "90.yaml"
+    config.write_text("size: 16")
+    assert run("import", sources[0], "--size", "keep", "--out", data) == 0
+    assert run("import", sources[1], "--out", data) == 2
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    rename = Path.rename
+    with monkeypatch.context() as patch:  # the last rename fails: what was there comes back
+        patch.setattr(Path, "rename", lambda a, b: fail() if a.name == "run" else rename(a, b))
+        assert run("import", sources[1], "--out", data, "--overwrite") == 1
+    assert Dataset.open(data).read(0).images["front"][0, 0, 0, 0] == 60
+
+    assert run("import", sources[1], "--config", config, "--out", data, "--overwrite") == 0
+    assert Dataset.open(data).image_shape("front") == (16, 16, 3)
+    assert Dataset.open(data).read(0).images["front"][0, 0, 0, 0] == 90
+    assert runs.read_run(data)["finished"] is True
+    assert runs.read_run(data)["seconds"] > 0
+    assert (neighbour / "thesis.tex").read_text() == "years of work"
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"90.yaml"}
+
+
+def test_an_import_never_replaces_its_own_source(tmp_path: Path, capsys: Capture) -> None:
+    data = tmp_path / "data"
+    assert run("import", recording(tmp_path, 60), "--size", "keep", "--out", data) == 0
+    inside = recording(data, 90)
+    assert run("import", inside, "--out", data, "--overwrite") == 2
+    assert "which is imported: choose another --out" in capsys.readouterr().err
+    assert inside.exists()

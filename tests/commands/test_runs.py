@@ -7,6 +7,9 @@ import yaml
 from terminal import Made, contents
 
 from dsae.__main__ import main
+from dsae.commands import runs
+from dsae.commands.train import Options
+from dsae.encoders import dsae
 
 Capture = pytest.CaptureFixture[str]
 
@@ -49,9 +52,31 @@ def test_overwrite_replaces_a_run_by_the_same_bytes(made: Made, tmp_path: Path) 
 
 def test_a_run_of_another_verb_is_refused(made: Made, tmp_path: Path, capsys: Capture) -> None:
     before = contents(made.data)
-    assert train(made, made.data) == 2
-    assert f"{made.data} holds a run" in refused(capsys)
+    # Neither what it reads nor another verb's run, not even with --overwrite.
+    for flags in ([], ["--overwrite"]):
+        assert train(made, made.data, *flags) == 2
+        assert "which this run reads" in refused(capsys)
+        assert main(["train", "vae", str(made.small), "--out", str(made.data), *flags]) == 2
+        assert "holds a run of 'dsae collect'" in refused(capsys)
     assert contents(made.data) == before
+
+
+def test_what_overwrite_replaces_is_kept_until_the_new_run_is_finished(
+    made: Made, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert train(made, out) == 0
+    before = contents(out)
+    with pytest.raises(RuntimeError, match="on the way"):
+        options = Options(encoder="dsae", data=made.data, out=out, seed=3)
+        with runs.open_run(out, "train", options, overwrite=True):
+            raise RuntimeError("on the way")
+    assert contents(out) == before
+    with runs.open_run(out, "train", options, overwrite=True) as run:
+        assert contents(tmp_path / ".run.replaced") == before
+        run.finish()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert set(contents(out)) == {"config.yaml"}
 
 
 @pytest.mark.parametrize("flag", [[], ["--overwrite"]])
@@ -105,7 +130,7 @@ def test_an_existing_video_is_kept(made: Made, tmp_path: Path, capsys: Capture) 
     video.write_bytes(b"mine")
     call = ["overlay", str(made.dsae), "--out", str(video)]
     assert main(call) == 2
-    assert "exists: choose another --out or give --overwrite" in refused(capsys)
+    assert "exists: choose another name or give --overwrite" in refused(capsys)
     assert video.read_bytes() == b"mine"
     assert main([*call, "--overwrite"]) == 0
     assert video.read_bytes().startswith(b"\x89PNG")
@@ -121,7 +146,8 @@ def test_the_resolved_configuration_is_saved(made: Made, tmp_path: Path) -> None
     assert options["seed"] == 7
     assert options["data"] == str(made.data)
     assert options["learning_rate"] == 2e-3  # a default is written down too
-    assert options["settings"] == {"points": "4", "slowness": "0.5"}
+    # Every setting of the encoder, the defaults too.
+    assert options["settings"] == vars(dsae.Config(points=4, slowness=0.5))
     assert {"python", "torch", "numpy", "mujoco"} <= set(record["versions"])
     assert "git" in record
 

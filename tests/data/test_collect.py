@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import toy_env
 
-from data.collect import Progress, collect
+from data.collect import Progress, collect, missing
 from data.controllers import by_name
 from data.dataset import Dataset, verify
 from data.errors import DataError
@@ -115,6 +115,18 @@ def test_error_in_a_worker_arrives_as_it_is(tmp_path: Path) -> None:
 def test_what_cannot_be_pickled_is_explained(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="importable functions, not lambdas"):
         run(tmp_path, make_env=lambda: toy_env.make(), workers=1)
+
+
+def test_missing_and_damaged_episodes_are_counted(tmp_path: Path) -> None:
+    assert missing(tmp_path / "nowhere", 4) == 4
+    run(tmp_path)
+    assert missing(tmp_path, 4) == 0
+    (tmp_path / "episode_00001.hdf5").unlink()
+    damaged = tmp_path / "episode_00002.hdf5"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    assert missing(tmp_path, 4) == 2
+    run(tmp_path)
+    assert missing(tmp_path, 4) == 0
 
 
 def test_nothing_to_collect_is_an_error(tmp_path: Path) -> None:

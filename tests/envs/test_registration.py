@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import pytest
@@ -68,9 +69,12 @@ def test_made_by_its_id_alone_in_another_folder(tmp_path: Path) -> None:
         ({"reward": "shaped"}, "unknown reward 'shaped': choose from dense, sparse"),
         ({"camera": "top"}, "unknown camera 'top': choose from front"),
         ({"render_mode": "human"}, "rgb_array"),
+        ({"width": 7}, "width is 7: it takes a whole number of 8 to 2048"),
+        ({"height": 32.0}, "height is 32.0: it takes a whole number"),
+        ({"height": True}, "height is True: it takes a whole number"),
     ],
 )
-def test_unknown_settings_list_what_is_allowed(settings: dict[str, str], message: str) -> None:
+def test_unknown_settings_list_what_is_allowed(settings: dict[str, Any], message: str) -> None:
     from envs.tasks.push import Push
 
     with pytest.raises(TaskError, match=message):

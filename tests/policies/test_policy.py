@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,18 +75,50 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     [
         (
             Task("envs:dsae/Push-v0", {}),
-            r"needs 'goal' of 3 numbers, envs:dsae/Push-v0 has \(2,\)",
+            r"needs 'goal' of 3 numbers, dsae/Push-v0 has \(2,\)",
         ),
         (
             Task(REACH, {"action_mode": "torque"}),
             r"gives 3 action numbers, .*Reach-v0 takes \(7,\)",
         ),
         (Task("CartPole-v1", {}), "needs 'ee_pose' of 7 numbers, CartPole-v1 has no such obs"),
+        (
+            Task("nowhere:Task-v0", {}),
+            "task is not to be had: nowhere:Task-v0 cannot be made: No m",
+        ),
+        (Task("envs:dsae/Gone-v0", {}), "not to be had: envs:dsae/Gone-v0 cannot be made: Env"),
     ],
 )
 def test_an_environment_that_does_not_fit_is_refused_naming_both(task: Task, message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         make_env(make_policy(state="blind", task=task))
+
+
+def test_an_image_size_that_does_not_fit_is_refused_before_an_episode(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"sees images of 32×32×3, .*Reach-v0 renders 16×24×3"):
+        PolicyController(saved(tmp_path, state="dsae")).check(reach(height=16, width=24))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda header: header.pop("layout"), "is damaged: its header lacks 'layout'"),
+        (lambda header: header["actor"].update(depth=3), "does not fit this version"),
+        (lambda header: header["actor"].pop("hidden"), "does not fit this version"),
+        (lambda header: header["layout"].append(["goal"]), "does not fit this version"),
+        (lambda header: header.update(learner="gone"), "unknown learner 'gone': choose from bc"),
+    ],
+)
+def test_a_header_that_does_not_fit_is_refused(
+    change: Callable[[dict[str, Any]], object], message: str, tmp_path: Path
+) -> None:
+    file = saved(tmp_path, state="blind") / policy.POLICY_FILE
+    tensors, header = checkpoint.read(file, kind="policy")
+    change(header)
+    del header["format"]
+    checkpoint.write(file, tensors, **header)
+    with pytest.raises(PolicyError, match=message):
+        policy.load(tmp_path)
 
 
 def test_a_policy_collects_episodes_and_does_what_it_does_when_evaluated(tmp_path: Path) -> None:
