@@ -67,10 +67,14 @@ def test_what_overwrite_replaces_is_kept_until_the_new_run_is_finished(
     out = tmp_path / "run"
     assert train(made, out) == 0
     before = contents(out)
-    with pytest.raises(RuntimeError, match="on the way"):
-        options = Options(encoder="dsae", data=made.data, out=out, seed=3)
+    options = Options(encoder="dsae", data=made.data, out=out, seed=3)
+
+    def fail() -> None:
         with runs.open_run(out, "train", options, overwrite=True):
             raise RuntimeError("on the way")
+
+    with pytest.raises(RuntimeError, match="on the way"):
+        fail()
     assert contents(out) == before
     with runs.open_run(out, "train", options, overwrite=True) as run:
         assert contents(tmp_path / ".run.replaced") == before
