@@ -32,7 +32,8 @@ class Options:
     source: Path = argument()
     """Video file, folder or npz."""
     size: tasks.Size | None = "64"
-    """Image size in pixels, like 64 or 48x64 (height x width); `keep` keeps the recording's own."""
+    """Image size in pixels, like 64 or 48x64 (height x width), whatever the recording's shape;
+    `keep` keeps the recording's own."""
     fps: Annotated[float, Field(gt=0)] | None = None
     """Frames per second to keep of videos."""
     stride: Annotated[int, Field(gt=0)] = 1
