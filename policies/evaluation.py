@@ -120,14 +120,18 @@ def evaluate(
     seeds: Sequence[int],
     *,
     workers: int,
+    device: str = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
-    """Roll out the policy in `path` once per seed, in spawned processes, in the seeds' order."""
+    """Roll out the policy in `path` once per seed, in spawned processes, in the seeds' order.
+
+    `device` is where its encoder computes.
+    """
     make_env(load(path)).close()  # what does not fit is said here, not by a worker
     chunks = [list(seeds[i : i + CHUNK]) for i in range(0, len(seeds), CHUNK)]
     outcomes: list[Outcome] = []
     with spawn_pool(workers) as pool:
-        for part in pool.map(_run_chunk, [path] * len(chunks), chunks):
+        for part in pool.map(_run_chunk, [path] * len(chunks), chunks, [device] * len(chunks)):
             outcomes += part
             if progress:
                 progress(len(outcomes))
@@ -137,12 +141,12 @@ def evaluate(
 _loaded: dict[Path, tuple[gymnasium.Env[np.ndarray, Any], Actor]] = {}
 
 
-def _run_chunk(path: Path, seeds: list[int]) -> list[Outcome]:
+def _run_chunk(path: Path, seeds: list[int], device: str) -> list[Outcome]:
     """Run in a worker: the environment and the policy are made once in each."""
     import torch
 
     torch.set_num_threads(1)
     if path not in _loaded:
-        policy = load(path)
+        policy = load(path, device)
         _loaded[path] = (make_env(policy), policy.actor)
     return [run_episode(*_loaded[path], seed) for seed in seeds]

@@ -54,8 +54,8 @@ def save(path: Path, policy: Policy, **extra: Any) -> None:
     )
 
 
-def load(path: str | Path) -> Policy:
-    """Read a policy from its file or from the run folder that holds one.
+def load(path: str | Path, device: str | torch.device = "cpu") -> Policy:
+    """Read a policy from its file or from the run folder that holds one, its encoder on `device`.
 
     Raises CheckpointError if there is none or it is damaged, PolicyError if its learner is unknown
     or has changed since.
@@ -64,13 +64,16 @@ def load(path: str | Path) -> Policy:
     file = path / POLICY_FILE if path.is_dir() else path
     tensors, header = checkpoint.read(file, kind="policy")
     try:
-        return _restore(tensors, header)
+        policy = _restore(tensors, header)
     except (DsaeError, PolicyError):
         raise
     except KeyError as error:
         raise PolicyError(f"{file} is damaged: its header lacks {error}") from error
     except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise PolicyError(f"{file} does not fit this version of the learner") from error
+    if policy.state.encoder:
+        policy.state.encoder.to(device)
+    return policy
 
 
 def _restore(tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> Policy:

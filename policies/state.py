@@ -75,7 +75,8 @@ class State:
         for part in self.layout:
             if part.name == FEATURES:
                 assert self.encoder is not None
-                columns.append(self.encoder.encode(torch.from_numpy(frames)).features.numpy())
+                code = self.encoder.encode(torch.from_numpy(frames))
+                columns.append(code.features.cpu().numpy())
             else:
                 columns.append(np.asarray(observations[part.name]))
         return np.concatenate(columns, axis=1).astype(np.float32)

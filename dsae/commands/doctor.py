@@ -28,6 +28,7 @@ PACKAGES = {
     "cv2": "opencv-python-headless",
     "yaml": "pyyaml",
     "h5py": "h5py",
+    "PIL": "pillow",
     "hdf5plugin": "hdf5plugin",
     "av": "av",
     "tensorboard": "tensorboard",

@@ -45,6 +45,8 @@ class Options:
     """Seed of weights and batches."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings of the learner, such as hidden=128."""
+    device: str = "auto"
+    """auto, cpu or cuda, for the encoder; the policy is small and learned on the CPU."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Torch threads; 0 leaves the choice to torch."""
     out: Path | None = runtime(None)
@@ -55,7 +57,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Learn and save the policy."""
-    use_device("cpu", options.threads)
+    device = use_device(options.device, options.threads)
     learner = learners.module(options.learner)
     config = override(learner.Config(), options.settings, where=f"learner {options.learner}")
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
@@ -68,7 +70,7 @@ def run(options: Options) -> int:
         )
     encoder = None
     if options.state not in states.NAMED and Path(options.state).exists():
-        encoder = checkpoint.load(options.state)
+        encoder = checkpoint.load(options.state, device)
     else:
         states.named(options.state)
     name = Path(options.state).name if encoder else options.state

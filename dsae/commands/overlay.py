@@ -16,6 +16,7 @@ from pydantic import Field
 from data.dataset import Dataset
 from dsae import checkpoint, overlay
 from dsae.commands import runs
+from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.evaluate import EVALUATION_FILE
 from dsae.commands.options import argument
@@ -41,6 +42,8 @@ class Options:
     """Frames per second; those of the data if left out."""
     out: Path | None = None
     """Video or picture to write [RUN/overlay.mp4 or RUN/maps.mp4]."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
     overwrite: bool = False
     """Replace an existing file."""
 
@@ -51,7 +54,7 @@ def run(options: Options) -> int:
     if out.suffix not in overlay.SUFFIXES:
         raise UsageError(f"cannot write '{out}': the endings are {', '.join(overlay.SUFFIXES)}")
     runs.refuse_existing(out, overwrite=options.overwrite)
-    encoder = checkpoint.load(options.run)
+    encoder = checkpoint.load(options.run, use_device(options.device))
     trained = runs.trained_options(options.run)
     dataset = Dataset.open(options.data or trained["data"])
     number = (
@@ -65,11 +68,13 @@ def run(options: Options) -> int:
     if encoding.points is None or encoding.maps is None:
         raise UsageError(f"{options.run} holds no spatial encoder: its code has no points to draw")
     if options.maps:
-        pictures = overlay.draw_maps(frames, encoding.maps.numpy())
+        pictures = overlay.draw_maps(frames, encoding.maps.cpu().numpy())
     else:
         mass = softmax_mass(encoding.points, encoding.maps, encoder.point_grid)
         labels = followed(options.run / EVALUATION_FILE)
-        pictures = overlay.draw_points(frames, encoding.points.numpy(), mass.numpy(), labels=labels)
+        pictures = overlay.draw_points(
+            frames, encoding.points.cpu().numpy(), mass.cpu().numpy(), labels=labels
+        )
     fps = options.fps or dataset.header(number)["meta"].get("fps") or DEFAULT_FPS
     overlay.write(out, pictures, fps=fps)
     runs.say(f"episode {number}, {len(frames)} frames: {out}")

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from dsae import overlay
 from dsae.commands import opengl, runs
+from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.options import argument, runtime
 from dsae.commands.progress import Bar
@@ -41,6 +42,8 @@ class Options:
     """Write the first episodes as .mp4, .gif or .png, the feature points drawn in."""
     video_episodes: Annotated[int, Field(gt=0)] = 3
     """Episodes in the video."""
+    device: str = "auto"
+    """auto, cpu or cuda, for the encoder."""
     out: Path | None = runtime(None)
     """Run folder [runs/rollout/POLICY]."""
     workers: Annotated[int, Field(gt=0)] = runtime(os.cpu_count() or 1)
@@ -55,7 +58,8 @@ def run(options: Options) -> int:
     if options.video and options.video.suffix not in overlay.SUFFIXES:
         endings = ", ".join(overlay.SUFFIXES)
         raise UsageError(f"cannot write '{options.video}': the endings are {endings}")
-    policy = load(options.policy)
+    device = use_device(options.device)
+    policy = load(options.policy, device)
     evaluation.make_env(policy).close()
     name = options.policy.parent.name if options.policy.is_file() else options.policy.name
     folder = options.out or Path("runs/rollout") / name
@@ -66,7 +70,11 @@ def run(options: Options) -> int:
             runs.refuse_existing(options.video, overwrite=options.overwrite)
         with Bar("rolling out", options.episodes, "episode") as bar:
             outcomes = evaluate(
-                path.resolve(), seeds, workers=options.workers, progress=lambda done: bar.show(done)
+                path.resolve(),
+                seeds,
+                workers=options.workers,
+                device=str(device),
+                progress=lambda done: bar.show(done),
             )
         figures = summary(outcomes)
         runs.save_json(folder / RESULTS_FILE, {**figures, "state": policy.state_name})
@@ -110,4 +118,4 @@ def film(policy: Policy, seeds: list[int]) -> np.ndarray:
     if encoder is None or encoding is None or encoding.points is None or encoding.maps is None:
         return overlay.enlarge(pictures)
     mass = softmax_mass(encoding.points, encoding.maps, encoder.point_grid)
-    return overlay.draw_points(pictures, encoding.points.numpy(), mass.numpy())
+    return overlay.draw_points(pictures, encoding.points.cpu().numpy(), mass.cpu().numpy())
