@@ -5,7 +5,6 @@ import json
 import platform
 import shutil
 import subprocess
-import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -220,4 +219,3 @@ def _git(*arguments: str) -> str:
 def say(text: str) -> None:
     """Print a line at once, also into a pipe."""
     print(text, flush=True)
-    sys.stdout.flush()

@@ -126,9 +126,7 @@ class Encoder(BaseEncoder):
         encoding = self.features_of(images)
         assert encoding.points is not None
         drawn = self.decode(encoding.features)
-        foreground = self.background.foreground(target)
-        weight = self.background.weight(self.config.foreground_weight)
-        error = losses.balanced_error(drawn, target, foreground, weight)
+        error = self.background.error(drawn, target, self.config.foreground_weight)
         slow = losses.slowness(encoding.points.unflatten(0, batch.images.shape[:2]))
         return {
             "loss": error + self.config.slowness * slow,

@@ -106,9 +106,7 @@ class Encoder(BaseEncoder):
         mean, log_variance = self._posterior(images)
         noise = torch.randn(mean.shape, generator=generator).to(mean)
         drawn = self.decode(mean + noise * (0.5 * log_variance).exp())
-        foreground = self.background.foreground(target)
-        weight = self.background.weight(self.config.foreground_weight)
-        error = losses.balanced_error(drawn, target, foreground, weight)
+        error = self.background.error(drawn, target, self.config.foreground_weight)
         # −log p(I | z) of a Gaussian, less its constant: Σ error² / 2σ² over pixels and channels.
         reconstruction = error * math.prod(self.target) / (2 * self.config.noise**2)
         kl = losses.gaussian_kl(mean, log_variance).mean(dim=0)  # (D,)

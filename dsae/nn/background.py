@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dsae.losses import balanced_error
+
 THRESHOLD = 0.1  # a pixel is foreground if a channel, in [0, 1], differs from the median by more
 GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
 BACKGROUND_IMAGES = 500  # that the median is taken of
@@ -45,9 +47,13 @@ class Background(nn.Module):
         """Return images (B, C, height, width) drawn on the background."""
         return drawn + self.image if self.learned else drawn
 
-    def weight(self, wanted: float) -> float:
-        """Return the foreground's weight in the error, 0 where the background explains nothing."""
-        return wanted if self.explains else 0.0
+    def error(self, drawn: torch.Tensor, target: torch.Tensor, weight: float) -> torch.Tensor:
+        """Return the `losses.balanced_error` of a drawing, plain where there is no model.
+
+        Images are (B, C, height, width); `weight` is the foreground's.
+        """
+        weight = weight if self.explains else 0.0
+        return balanced_error(drawn, target, self.foreground(target), weight)
 
     def foreground(self, images: torch.Tensor) -> torch.Tensor:
         """Return a mask, bool (B, 1, height, width), of what the median does not explain."""
