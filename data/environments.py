@@ -1,11 +1,13 @@
 """Environments by id, their frames resized where they cannot draw in every size themselves."""
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import load_env_creator
 from numpy.typing import NDArray
 
 from data.controllers import Env, task_name
@@ -32,8 +34,13 @@ def make_env(
         DataError: there is no such environment, a package of it is missing, or an argument does
             not suit it. What the environment itself raises is left alone.
     """
+    # Gymnasium's checker knows one picture, an environment may give one per camera.
+    unchecked = True if len(settings.get("cameras", ())) > 1 else None
     try:
-        env = gymnasium.make(task, render_mode=render_mode, **settings)
+        _check_render_mode(task, render_mode)
+        env = gymnasium.make(
+            task, render_mode=render_mode, disable_env_checker=unchecked, **settings
+        )
     except (gymnasium.error.Error, ImportError, TypeError) as error:
         raise DataError(f"{task} cannot be made: {' '.join(str(error).split())}") from error
     if resize is None or render_mode is None:
@@ -41,6 +48,19 @@ def make_env(
     height, width = resize
     wrapper = ResizedTruth if env.has_wrapper_attr("keypoints") else ResizedRender
     return wrapper(env, (height, width))
+
+
+def _check_render_mode(task: str, render_mode: str | None) -> None:
+    """Refuse what cannot be drawn before Gymnasium makes it, which would only warn."""
+    module, _, name = task.rpartition(":")
+    if module:
+        importlib.import_module(module)  # which registers it
+    entry = gymnasium.spec(name).entry_point
+    maker = load_env_creator(entry) if isinstance(entry, str) else entry
+    modes = getattr(maker, "metadata", {}).get("render_modes")
+    if render_mode is not None and modes is not None and render_mode not in modes:
+        known = ", ".join(modes) or "none"
+        raise DataError(f"{task} does not render {render_mode}: its render modes are {known}")
 
 
 class ResizedRender(gymnasium.Wrapper[Any, Any, Any, Any]):

@@ -16,8 +16,9 @@ from data.errors import DamagedFileError, DataError
 from data.files import write_atomically
 from data.plain import to_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 IMAGE_SUFFIX = "_image"
+KEYPOINT_SUFFIX = "_keypoints"
 FRAMES_PER_CHUNK = 4
 """A three-frame window touches one or two chunks, and a chunk still compresses well."""
 
@@ -55,9 +56,9 @@ class Episode:
     dones: NDArray[np.bool_] | None = None
     """(T,), True where the episode ended with action t, by success, failure or time limit."""
 
-    keypoints: NDArray[np.float32] | None = None
-    """(T, N, 3): x, y in pixels and visible (0 or 1); x right, y down, (0, 0) is the centre of
-    the top-left pixel."""
+    keypoints: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """By camera, each (T, N, 3): x, y in pixels and visible (0 or 1); x right, y down, (0, 0) is
+    the centre of the top-left pixel."""
 
     keypoint_names: tuple[str, ...] = ()
     """The N names of `keypoints` and `points`."""
@@ -72,7 +73,7 @@ class Episode:
     """What JSON can hold: environment, seed, controller, success, fps."""
 
     def __post_init__(self) -> None:
-        for name in (*self.images, *self.observations):
+        for name in (*self.images, *self.observations, *self.keypoints):
             if not name or "/" in name:
                 raise DataError(f"{name!r} cannot name an array: it is empty or contains a '/'")
         for name, array in self.images.items():
@@ -85,10 +86,12 @@ class Episode:
         for name, axes in _AXES.items():
             if (array := getattr(self, name)) is not None:
                 _check_axes(name, array, axes)
-        for name in ("keypoints", "points"):
-            array, names = getattr(self, name), self.keypoint_names
-            if array is not None and array.shape[1:] != (len(names), 3):
-                raise DataError(f"{name} are {_kind(array)}, not (T, {len(names)}, 3) as named")
+        named = {f"keypoints of {camera!r}": array for camera, array in self.keypoints.items()}
+        named |= {} if self.points is None else {"points": self.points}
+        for name, array in named.items():
+            if array.ndim != 3 or array.shape[1:] != (len(self.keypoint_names), 3):
+                count = len(self.keypoint_names)
+                raise DataError(f"{name} are {_kind(array)}, not (T, {count}, 3) as named")
         lengths = {name: len(array) for name, array in self._arrays().items()}
         if not lengths or not all(lengths.values()):
             raise DataError("an episode needs at least one frame or observation")
@@ -105,6 +108,9 @@ class Episode:
         arrays: dict[str, NDArray[Any]] = {}
         arrays |= {f"obs/{name}{IMAGE_SUFFIX}": images for name, images in self.images.items()}
         arrays |= {f"obs/{name}": vectors for name, vectors in self.observations.items()}
+        arrays |= {
+            f"truth/{camera}{KEYPOINT_SUFFIX}": pixels for camera, pixels in self.keypoints.items()
+        }
         for name in _AXES:
             if (array := getattr(self, name)) is not None:
                 arrays[_KEYS.get(name, name)] = array
@@ -116,10 +122,9 @@ _AXES = {
     "intended_actions": 2,
     "rewards": 1,
     "dones": 1,
-    "keypoints": 3,
     "points": 3,
 }
-_KEYS = {"keypoints": "truth/keypoints", "points": "truth/points"}
+_KEYS = {"points": "truth/points"}
 
 
 class Header(TypedDict):
@@ -182,10 +187,16 @@ def read(path: str | Path, *, cameras: Sequence[str] | None = None) -> Episode:
             for name in file.get("obs", ())
             if not name.endswith(IMAGE_SUFFIX)
         }
+        keypoints = {
+            name.removesuffix(KEYPOINT_SUFFIX): file["truth"][name][()]
+            for name in file.get("truth", ())
+            if name.endswith(KEYPOINT_SUFFIX)
+        }
         arrays = {name: _KEYS.get(name, name) for name in _AXES}
         return Episode(
             images=images,
             observations=observations,
+            keypoints=keypoints,
             keypoint_names=header["keypoint_names"],
             factors=header["factors"],
             meta=header["meta"],

@@ -30,14 +30,15 @@ def rollout(
 
     Frame t is rendered before action t is applied. Where the unwrapped environment has
     `keypoint_names`, `keypoints()`, `points()` or `factors()`, their truth is recorded beside
-    the frames; a wrapper that changes the frames may bring its own `keypoints()`.
+    the frames; a wrapper that changes the frames may bring its own `keypoints()`, which, like
+    `render()`, gives one array, or one per camera in a dict by name.
 
     Args:
         env: made with render_mode="rgb_array"; `render` returns one frame, or one per camera in
             a dict by name.
         controller: chooses the actions.
         seed: of the environment and the controller.
-        cameras: names for the frames; keypoints belong to the first one.
+        cameras: names for the frames.
         max_steps: cuts longer episodes.
         meta: stored with the episode, beside env_id, fps, seed, success and terminated.
 
@@ -84,8 +85,8 @@ def _record_sight(tracks: Tracks, env: Env, observation: Any, cameras: Sequence[
         tracks[f"observations/{name}"].append(vector)
     world: Any = env.unwrapped
     if env.has_wrapper_attr("keypoints"):
-        keypoints = env.get_wrapper_attr("keypoints")()
-        tracks["keypoints"].append(np.array(keypoints, np.float32))
+        for camera, pixels in _by_camera(env.get_wrapper_attr("keypoints")(), cameras).items():
+            tracks[f"keypoints/{camera}"].append(np.array(pixels, np.float32))
     if hasattr(world, "points"):
         points = world.points()
         tracks["points"].append(np.array([points[name] for name in world.keypoint_names]))
@@ -99,19 +100,14 @@ def _episode(
     meta: dict[str, Any],
 ) -> Episode:
     arrays = {name: np.stack(steps) for name, steps in tracks.items()}
-    prefix = "observations/"
     return Episode(
-        images={camera: arrays[f"images/{camera}"] for camera in cameras},
-        observations={
-            name.removeprefix(prefix): array
-            for name, array in arrays.items()
-            if name.startswith(prefix)
-        },
+        images=_below("images/", arrays),
+        observations=_below("observations/", arrays),
+        keypoints=_below("keypoints/", arrays),
         actions=arrays["actions"],
         intended_actions=arrays["intended_actions"],
         rewards=arrays["rewards"],
         dones=arrays["dones"],
-        keypoints=arrays.get("keypoints"),
         points=arrays.get("points"),
         keypoint_names=tuple(getattr(env.unwrapped, "keypoint_names", ())),
         factors=factors,
@@ -119,10 +115,18 @@ def _episode(
     )
 
 
+def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(prefix): array for k, array in arrays.items() if k.startswith(prefix)}
+
+
+def _by_camera(value: Any, cameras: Sequence[str]) -> Mapping[str, Any]:
+    """What an environment gives for its cameras: a dict by name, or one thing for its only one."""
+    return value if isinstance(value, Mapping) else {cameras[0]: value}
+
+
 def _frames(env: Env, cameras: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
     """Copies of the frames by camera, each uint8 (H, W, 3)."""
-    rendered: Any = env.render()
-    frames = rendered if isinstance(rendered, Mapping) else {cameras[0]: rendered}
+    frames = _by_camera(env.render(), cameras)
     for camera in cameras:
         frame = frames.get(camera)
         if frame is None:

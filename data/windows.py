@@ -107,7 +107,8 @@ class Windows:
         Raises:
             DataError: an episode has none.
         """
-        return self._concatenate("keypoints", [episode.keypoints for episode in self._episodes])
+        pixels = [episode.keypoints.get(self.camera) for episode in self._episodes]
+        return self._concatenate("keypoints", pixels)
 
     @cached_property
     def points(self) -> NDArray[Any]:

@@ -47,7 +47,7 @@ def test_opening_writes_nothing(tmp_path: Path) -> None:
 def test_unknown_index_version(tmp_path: Path) -> None:
     coded_dataset(tmp_path)
     (tmp_path / index.INDEX_NAME).write_text('{"format_version": 9, "episodes": []}')
-    with pytest.raises(DataError, match="version 9, this program reads 1"):
+    with pytest.raises(DataError, match="version 9, this program reads 2"):
         Dataset.open(tmp_path)
 
 

@@ -28,18 +28,34 @@ def registered() -> Iterator[None]:
         del gymnasium.registry[name]
 
 
+def test_what_cannot_be_drawn_is_refused_with_what_it_can(recwarn: Any) -> None:
+    class Text(Bare):
+        metadata = {"render_modes": ["ansi", "human"]}  # noqa: RUF012
+
+    class Nothing(Bare):
+        metadata = {"render_modes": []}  # noqa: RUF012
+
+    for kind, known in ((Text, "ansi, human"), (Nothing, "none")):
+        gymnasium.register(id="Blind-v0", entry_point=kind)
+        message = f"Blind-v0 does not render rgb_array: its render modes are {known}"
+        with pytest.raises(DataError, match=message):
+            make_env("Blind-v0")
+        del gymnasium.registry["Blind-v0"]
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("factor", [2, 0.5])
 def test_keypoints_follow_the_frame_into_its_new_size(factor: float) -> None:
     size = round(factor * HEIGHT), round(factor * WIDTH)
     plain = rollout(make_env("Toy-v0"), ExpertController(), seed=1)
     episode = rollout(make_env("Toy-v0", resize=size), ExpertController(), seed=1)
     assert episode.images["front"].shape[1:] == (*size, 3)
-    assert plain.keypoints is not None
-    assert episode.keypoints is not None
     # The middle of the image stays its middle, and a pixel's edges stay that pixel's edges.
-    expected = factor * (plain.keypoints[..., :2] + 0.5) - 0.5
-    np.testing.assert_allclose(episode.keypoints[..., :2], expected, atol=1e-4)
-    np.testing.assert_array_equal(episode.keypoints[..., 2], plain.keypoints[..., 2])
+    expected = factor * (plain.keypoints["front"][..., :2] + 0.5) - 0.5
+    np.testing.assert_allclose(episode.keypoints["front"][..., :2], expected, atol=1e-4)
+    np.testing.assert_array_equal(
+        episode.keypoints["front"][..., 2], plain.keypoints["front"][..., 2]
+    )
     np.testing.assert_array_equal(episode.points, plain.points)
 
 

@@ -25,7 +25,10 @@ def full_episode(length: int = 9) -> Episode:
         intended_actions=random.normal(size=(length, 2)).astype(np.float32),
         rewards=random.normal(size=length),
         dones=np.arange(length) == length - 1,
-        keypoints=random.normal(size=(length, 2, 3)).astype(np.float32),
+        keypoints={
+            name: random.normal(size=(length, 2, 3)).astype(np.float32)
+            for name in ("front", "wrist")
+        },
         points=random.normal(size=(length, 2, 3)),
         keypoint_names=("hand", "block"),
         factors={"mass": np.float64(0.5), "colour": "red", "start": [1.0, 2.0]},
@@ -39,11 +42,13 @@ def test_reads_back_what_was_written(tmp_path: Path) -> None:
     episode = read(tmp_path / "a.hdf5")
     assert episode.length == 9
     assert episode.images.keys() == {"front", "wrist"}
-    for name in ("actions", "intended_actions", "rewards", "dones", "keypoints", "points"):
+    for name in ("actions", "intended_actions", "rewards", "dones", "points"):
         np.testing.assert_array_equal(getattr(episode, name), getattr(written, name), strict=True)
     for name, array in (written.images | written.observations).items():
         found = (episode.images | episode.observations)[name]
         np.testing.assert_array_equal(found, array, strict=True)
+    for name, array in written.keypoints.items():
+        np.testing.assert_array_equal(episode.keypoints[name], array, strict=True)
     assert episode.keypoint_names == ("hand", "block")
     assert episode.factors == {"mass": 0.5, "colour": "red", "start": [1.0, 2.0]}
     assert episode.meta == written.meta
@@ -65,7 +70,7 @@ def test_header_tells_shapes_and_meta(tmp_path: Path) -> None:
     assert header["length"] == 9
     assert header["cameras"] == ("front", "wrist")
     assert header["image_shapes"] == {"front": (10, 14, 3), "wrist": (6, 6, 3)}
-    assert header["keys"]["truth/keypoints"] == (9, 2, 3)
+    assert header["keys"]["truth/wrist_keypoints"] == (9, 2, 3)
     assert header["keys"]["obs/front_image"] == (9, 10, 14, 3)
     assert header["keypoint_names"] == ("hand", "block")
     assert header["meta"]["seed"] == 3
@@ -153,7 +158,7 @@ def test_unknown_version_names_the_known_one(tmp_path: Path) -> None:
     write(path, full_episode())
     with h5py.File(path, "a") as file:
         file.attrs["format_version"] = 7
-    with pytest.raises(DataError, match=r"a\.hdf5 has format version 7, this program reads 1"):
+    with pytest.raises(DataError, match=r"a\.hdf5 has format version 7, this program reads 2"):
         read_header(path)
 
 
@@ -176,7 +181,10 @@ def test_foreign_hdf5_is_told_apart_from_a_damaged_file(tmp_path: Path) -> None:
         ({"observations": {"state": np.zeros(5)}}, "2 axes"),
         ({"observations": {"arm_image": np.zeros((5, 1))}}, "rename"),
         ({"actions": np.zeros((3, 2)), "rewards": np.zeros(4)}, "one length"),
-        ({"keypoints": np.zeros((3, 2, 3)), "keypoint_names": ("a",)}, r"not \(T, 1, 3\)"),
+        (
+            {"keypoints": {"front": np.zeros((3, 2, 3))}, "keypoint_names": ("a",)},
+            r"keypoints of 'front' are float64 \(3, 2, 3\), not \(T, 1, 3\)",
+        ),
     ],
 )
 def test_unfit_arrays_are_refused(arrays: dict[str, Any], message: str) -> None:

@@ -18,10 +18,11 @@ def test_each_frame_shows_what_was_there_before_its_action() -> None:
     np.testing.assert_allclose(
         dot[1:], np.clip(dot[:-1] + 0.5 * episode.actions[:-1], -1, 1), atol=1e-6
     )
-    assert episode.keypoints is not None
     assert episode.points is not None
     np.testing.assert_array_equal(episode.points[:, 0, :2], dot)
-    for frame, (x, y, _) in zip(episode.images["front"], episode.keypoints[:, 0], strict=True):
+    for frame, (x, y, _) in zip(
+        episode.images["front"], episode.keypoints["front"][:, 0], strict=True
+    ):
         assert frame[round(float(y)), round(float(x)), 0] == 255
 
 
@@ -43,7 +44,7 @@ def test_bare_environment_needs_no_truth_and_may_reuse_its_memory() -> None:
     episode = rollout(Bare(), RandomController(), seed=0)
     np.testing.assert_array_equal(episode.images["front"][:, 0, 0, 0], range(5))
     assert episode.observations.keys() == {"state"}
-    assert episode.keypoints is None
+    assert episode.keypoints == {}
     assert episode.points is None
     assert episode.factors == {}
     assert episode.meta["success"] is None

@@ -123,7 +123,7 @@ def coded_episode(number: int, length: int, height: int = 4, width: int = 6) -> 
     return Episode(
         images={"front": images},
         observations={"clock": np.stack([np.full(length, number), ticks], axis=1)},
-        keypoints=np.stack([ticks, ticks, np.ones_like(ticks)], axis=1)[:, None],
+        keypoints={"front": np.stack([ticks, ticks, np.ones_like(ticks)], axis=1)[:, None]},
         keypoint_names=("hand",),
         meta={"seed": number, "success": number % 2 == 0},
     )
