@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-import mujoco
 import numpy as np
+
+from envs.engine import mujoco
 
 # A point on a surface is seen if nothing stands more than this in front of it.
 OCCLUSION_TOLERANCE = 0.01  # (metres)
@@ -41,7 +42,7 @@ class Camera(NamedTuple):
     def unoccluded(
         self, model: mujoco.MjModel, data: mujoco.MjData, point: np.ndarray, body: int
     ) -> bool:
-        """Return whether a ray from the camera reaches `point` or the body that it belongs to."""
+        """Return whether a ray from the camera reaches `point`, or its body or a child of it."""
         origin = data.cam_xpos[self.id]
         ray = point - origin
         distance = float(np.linalg.norm(ray))
@@ -51,4 +52,7 @@ class Camera(NamedTuple):
         )
         if hit < 0 or hit > distance - OCCLUSION_TOLERANCE:
             return True
-        return int(model.geom_bodyid[geom[0, 0]]) == body
+        hit_body = int(model.geom_bodyid[geom[0, 0]])
+        while hit_body > body:  # a child's number is above its parent's
+            hit_body = int(model.body_parentid[hit_body])
+        return hit_body == body

@@ -5,10 +5,9 @@ the arm's inertia at the end effector and turned into joint torques. The law dep
 present state and the command alone, so that the state stays Markov for whoever learns on top.
 """
 
-from typing import NamedTuple
-
-import mujoco
 import numpy as np
+
+from envs.engine import mujoco
 
 VELOCITY_GAIN = 25.0  # (1/s) linear
 ATTITUDE_GAIN = 150.0  # (1/s²) towards the commanded orientation
@@ -16,51 +15,78 @@ ANGULAR_GAIN = 25.0  # (1/s)
 POSTURE_GAIN = 10.0  # (1/s²) towards the home posture, where it does not move the hand
 POSTURE_DAMPING = 6.0  # (1/s)
 REGULARISATION = 1e-3  # (1/kg) keeps the inertia finite near singular postures
+_BELOW, _ABOVE = [7, 2, 3], [5, 6, 1]  # entries of a 3×3 matrix whose differences are its axis
 
 
-class CartesianController(NamedTuple):
-    """Drives a site at a commanded velocity and keeps its orientation."""
+class CartesianController:
+    """Drives a site at a commanded velocity and keeps its orientation, or turns it about y.
 
-    site: int
-    home: np.ndarray  # (J,) joint positions in rad
-    rotation: np.ndarray  # (3, 3) orientation to keep
+    Args:
+        model: whose first joints are the arm's.
+        site: its id.
+        home: joint positions to prefer, shape (J,) in rad.
+        rotation: orientation to keep, shape (3, 3).
+        tilts: whether the command also turns the site about the world's y axis.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        site: int,
+        home: np.ndarray,
+        rotation: np.ndarray,
+        *,
+        tilts: bool = False,
+    ) -> None:
+        self._site, self._home, self._rotation, self._tilts = site, home, rotation, tilts
+        self._jacobian = np.zeros((6, model.nv))
+        self._mobility = np.zeros((6, model.nv))  # J M⁻¹
+        self._posture, self._force = np.zeros(model.nv), np.zeros(model.nv)
+        self._wrench = np.zeros(6)
+        self._regularisation = REGULARISATION * np.eye(6)
 
     def torques(
-        self, model: mujoco.MjModel, data: mujoco.MjData, velocity: np.ndarray
+        self, model: mujoco.MjModel, data: mujoco.MjData, velocity: np.ndarray, turn: float = 0.0
     ) -> np.ndarray:
-        """Return joint torques, shape (J,) in N m, for a commanded velocity, shape (3,) in m/s."""
-        joints = len(self.home)
-        jacobian = np.zeros((6, model.nv))
-        mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], self.site)
-        jacobian = jacobian[:, :joints]
-        mass = np.zeros((model.nv, model.nv))
-        _full_mass(model, data, mass)
-        mass = mass[:joints, :joints]
+        """Return joint torques, shape (J,) in N m.
+
+        `velocity` is the site's, shape (3,) in m/s; `turn` is its rate about y in rad/s.
+        """
+        joints, jacobian, posture = len(self._home), self._jacobian, self._posture
         joint_velocity = data.qvel[:joints]
-        twist = jacobian @ joint_velocity
+        mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], self._site)
+        mujoco.mj_solveM(model, data, self._mobility, jacobian)
+        twist = jacobian @ data.qvel
 
-        error = self.rotation @ data.site_xmat[self.site].reshape(3, 3).T
-        attitude = 0.5 * np.array(
-            [error[2, 1] - error[1, 2], error[0, 2] - error[2, 0], error[1, 0] - error[0, 1]]
-        )
-        acceleration = np.concatenate(
-            [
-                VELOCITY_GAIN * (velocity - twist[:3]),
-                ATTITUDE_GAIN * attitude - ANGULAR_GAIN * twist[3:],
-            ]
-        )
-        mobility = np.linalg.solve(mass, jacobian.T)  # M⁻¹ Jᵀ
-        inertia = np.linalg.inv(jacobian @ mobility + REGULARISATION * np.eye(6))
-        posture = mass @ (
-            POSTURE_GAIN * (self.home - data.qpos[:joints]) - POSTURE_DAMPING * joint_velocity
-        )
-        null_space = np.eye(joints) - jacobian.T @ inertia @ mobility.T
-        return jacobian.T @ (inertia @ acceleration) + null_space @ posture
+        acceleration = np.empty(6)
+        acceleration[:3] = VELOCITY_GAIN * (velocity - twist[:3])
+        acceleration[3:] = ATTITUDE_GAIN * self._attitude_error(data) - ANGULAR_GAIN * twist[3:]
+        acceleration[4] += ANGULAR_GAIN * turn
+        posture[:joints] = POSTURE_GAIN * (self._home - data.qpos[:joints])
+        posture[:joints] -= POSTURE_DAMPING * joint_velocity
+        # With Λ = (J M⁻¹ Jᵀ)⁻¹, τ = Jᵀ Λ a + (1 − Jᵀ Λ J M⁻¹) M p = Jᵀ Λ (a − J p) + M p.
+        mujoco.mj_mulM(model, data, self._force, posture)
+        inverse_inertia = self._mobility @ jacobian.T + self._regularisation
+        mujoco.mju_cholFactor(inverse_inertia, 0.0)
+        mujoco.mju_cholSolve(self._wrench, inverse_inertia, acceleration - jacobian @ posture)
+        return (self._wrench @ jacobian + self._force)[:joints]
+
+    def _attitude_error(self, data: mujoco.MjData) -> np.ndarray:
+        """The small rotation vector, in the world frame, to the orientation to keep, (3,) rad."""
+        current = data.site_xmat[self._site].reshape(3, 3)
+        wanted = self._rotation
+        if self._tilts:  # at whatever angle about y it stands now
+            wanted = tilted(wanted, tilt_of(current @ wanted.T))
+        error = (wanted @ current.T).ravel()
+        return 0.5 * (error[_BELOW] - error[_ABOVE])
 
 
-def _full_mass(model: mujoco.MjModel, data: mujoco.MjData, out: np.ndarray) -> None:
-    """Write the joint-space inertia into `out`; the call's arguments changed in MuJoCo 3.4+."""
-    try:
-        mujoco.mj_fullM(model, data, out)
-    except TypeError:
-        mujoco.mj_fullM(model, out, data.qM)
+def tilt_of(rotation: np.ndarray) -> float:
+    """Return the angle about y, in rad, that comes nearest to a rotation, shape (3, 3)."""
+    return float(np.arctan2(rotation[0, 2] - rotation[2, 0], rotation[0, 0] + rotation[2, 2]))
+
+
+def tilted(rotation: np.ndarray, angle: float) -> np.ndarray:
+    """Return a rotation, shape (3, 3), turned by `angle` rad about the world's y axis."""
+    sine, cosine = np.sin(angle), np.cos(angle)
+    return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]]) @ rotation

@@ -1,9 +1,7 @@
-"""What every task shares: arm, action modes, observation, rendering and named points."""
+"""What every task shares: an arm, named points, an oracle state, factors of variation, cameras."""
 
-import os
-import sys
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -11,54 +9,60 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-if sys.platform == "linux" and "DISPLAY" not in os.environ:
-    # MuJoCo chooses its OpenGL when it is imported; its own choice needs a screen.
-    os.environ.setdefault("MUJOCO_GL", "egl")
-import mujoco
-
-from envs.camera import Camera
-from envs.control import CartesianController
+from envs.cameras import Cameras, one_of
+from envs.engine import mujoco
 from envs.errors import TaskError
+from envs.robot import CONTROL_HZ, HOME, JOINTS, MAX_EXTENT, ActionMode, Move, Robot, nearest
+from envs.variation import Variation
 
-ActionMode = Literal["cartesian", "torque"]
 RewardKind = Literal["dense", "sparse"]
 Observation = dict[str, np.ndarray]
 
-CONTROL_HZ = 20
-MAX_SPEED = 0.3  # (m/s) of the end effector along each axis, for a Cartesian action of 1
-CONTROLLER_PERIOD = 2  # physics steps between two evaluations of the Cartesian controller
-JOINTS = 7
-# Joint positions with the tip at (0.40, 0, 0.05) m, pointing straight down.
-HOME = np.array([-0.01430, -0.02156, 0.01444, -2.72913, 0.00074, 2.70758, -0.00053])  # (rad)
 START_SPREAD = 0.03  # (rad) half-width of the uniform spread of the first joint positions
-DOWN = np.diag([1.0, -1.0, -1.0])  # the hand's orientation when it points at the table
-POINTING_DOWN = np.array([0.0, 1.0, 0.0, 0.0])  # the same as a quaternion (w, x, y, z)
 UNTURNED = np.array([1.0, 0.0, 0.0, 0.0])
-MAX_JOINT_SPEED = 20.0  # (rad/s) bound of the observation space
-SIDES = (8, 2048)  # (pixels) least and largest side of an image
-MAX_EXTENT = 3.0  # (metres) bound of every position in the observation space
+FALLEN = -0.05  # (metres) height below which an object has left the table for good
 
 
 class Task(gymnasium.Env[Observation, np.ndarray]):
-    """A manipulation task: 7-DoF arm, table and fixed camera, controlled at 20 Hz.
+    """A manipulation task: 7-DoF arm, table and fixed cameras, controlled at 20 Hz.
 
     Observation, a dict of float32: `joint_position` (7,) rad, `joint_velocity` (7,) rad/s,
-    `ee_pose` (7,) tip position in metres and unit quaternion (w, x, y, z; x ≥ 0), `goal`, and for
-    tasks with objects the oracle state `objects`, (7,) position and quaternion (w ≥ 0) for each.
+    `ee_pose` (7,) tip position in metres and unit quaternion (w, x, y, z; x ≥ 0), with a gripper
+    `gripper` (1,) its opening in metres, `goal` where the task is told one, and the oracle state:
+    `object_position` (3,) metres for each of `OBJECTS` and `object_rotation` (4,) quaternion
+    (w ≥ 0) for each of `TURNING`.
 
-    Action, float32 in [−1, 1]: `cartesian` (3,) end-effector velocity in units of `MAX_SPEED`, the
-    hand kept pointing down; `torque` (7,) in units of each motor's gear.
+    Actions are described by `envs.robot.Robot`. An episode ends after `HORIZON` steps.
 
     `reset(options={name: value})` starts from a chosen initial condition; `start` is the joint
     position (7,), the other names are the task's own (`OPTIONS`).
+
+    `factors` names what else varies between episodes (`envs.variation`), drawn by the seed and
+    told by `factors()`.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012
     XML: ClassVar[Path]
+    HORIZON: ClassVar[int] = 100
+    """Steps of an episode, 20 a second."""
+    HOLD: ClassVar[float] = 0.0
+    """Seconds for which the goal must have been reached without a break."""
+    TILTS: ClassVar[bool] = False
+    """Whether a Cartesian action also tilts the hand."""
     OBJECTS: ClassVar[tuple[str, ...]] = ()
+    """Names of what the oracle sees: bodies, unless `points` says otherwise."""
+    TURNING: ClassVar[tuple[str, ...]] = ()
+    """Those bodies among them whose rotation it sees, too."""
+    GOALS: ClassVar[tuple[str, ...]] = ("goal",)
+    """Mocap bodies that mark goals."""
+    GOAL_LOW: ClassVar[tuple[float, ...]] = ()
+    GOAL_HIGH: ClassVar[tuple[float, ...]] = ()
+    """Bounds of the observation `goal`; without them the goal can only be seen."""
     OPTIONS: ClassVar[tuple[str, ...]] = ("goal",)
-    GOAL_LOW: ClassVar[tuple[float, ...]]
-    GOAL_HIGH: ClassVar[tuple[float, ...]]
+    LOOKS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Geoms that change colour and texture together, by object."""
+    SIZES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Bodies that change size together, by object."""
 
     def __init__(
         self,
@@ -67,27 +71,21 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         reward: RewardKind = "dense",
         width: int = 64,
         height: int = 64,
-        camera: str = "front",
+        cameras: Sequence[str] = ("front",),
+        factors: Sequence[str] = (),
         render_mode: str | None = None,
     ) -> None:
-        _one_of("action_mode", action_mode, get_args(ActionMode))
-        _one_of("reward", reward, get_args(RewardKind))
-        _one_of("render_mode", render_mode, (None, *self.metadata["render_modes"]))
-        _check_side("width", width)
-        _check_side("height", height)
-        self.action_mode, self.reward, self.render_mode = action_mode, reward, render_mode
+        one_of("action_mode", action_mode, get_args(ActionMode))
+        one_of("reward", reward, get_args(RewardKind))
+        one_of("render_mode", render_mode, (None, *self.metadata["render_modes"]))
+        self.reward, self.render_mode = reward, render_mode
         self.model = mujoco.MjModel.from_xml_path(str(self.XML))
         self.data = mujoco.MjData(self.model)
-        _one_of("camera", camera, [self.model.cam(i).name for i in range(self.model.ncam)])
-        self.camera = Camera(self.model.cam(camera).id, height, width)
-        self.model.vis.global_.offwidth, self.model.vis.global_.offheight = width, height
-        self._renderer: mujoco.Renderer | None = None
-        self._tip = self.model.site("end_effector").id
-        self._gear = self.model.actuator_gear[:JOINTS, 0].copy()
-        self._controller = CartesianController(self._tip, HOME, DOWN)
-        self._substeps = round(1 / CONTROL_HZ / self.model.opt.timestep)
-        size = {"cartesian": 3, "torque": JOINTS}[action_mode]
-        self.action_space = spaces.Box(-1.0, 1.0, (size,), np.float32)
+        self.cameras = Cameras(self.model, cameras, height=height, width=width)
+        self.robot = Robot(self.model, self.data, action_mode, tilts=self.TILTS)
+        self.variation = Variation(self.model, factors, self.LOOKS, self.SIZES)
+        self._steps = self._reached_for = 0
+        self.action_space = spaces.Box(-1.0, 1.0, (self.robot.action_size,), np.float32)
         self.observation_space: spaces.Dict = self._observation_space()  # type: ignore[assignment]
 
     # What a task defines ---------------------------------------------------------------------
@@ -101,56 +99,71 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         """Return what is left to the goal, in metres."""
 
     @abstractmethod
-    def success(self) -> bool:
-        """Return whether the goal is reached now."""
+    def reached(self) -> bool:
+        """Return whether things stand now as the goal wants them."""
 
     @abstractmethod
     def dense_reward(self) -> float:
         """Return how well things stand, in [0, 1]."""
 
     @abstractmethod
-    def expert_velocity(self) -> np.ndarray:
-        """Return the scripted expert's end-effector velocity, shape (3,) in m/s, memoryless."""
+    def expert(self) -> Move:
+        """Return what the scripted expert does now; it sees the simulator's own state."""
 
     def failed(self) -> bool:
         """Return whether the episode is lost for good (an object fell off the table)."""
-        return any(self.data.body(name).xpos[2] < -0.05 for name in self.OBJECTS)
+        return any(
+            point[2] < FALLEN for name, point in self.points().items() if name in self.OBJECTS
+        )
+
+    def mark(self, body: str, position: Any) -> None:
+        """Put a mocap body at a position, shape (3,) in metres."""
+        self.data.mocap_pos[self.model.body(body).mocapid[0]] = position
 
     # Ground truth ----------------------------------------------------------------------------
 
     @property
     def tip(self) -> np.ndarray:
         """The end effector's position, shape (3,) in metres."""
-        return self.data.site_xpos[self._tip].copy()
+        return self.robot.tip
 
     @property
     def goal(self) -> np.ndarray:
-        """The goal's position, shape (3,) in metres."""
-        return self.data.mocap_pos[self.model.body("goal").mocapid[0]].copy()
+        """The (first) goal's position, shape (3,) in metres."""
+        return self.data.body(self.GOALS[0]).xpos.copy()
 
     @property
     def keypoint_names(self) -> tuple[str, ...]:
         """Names of the points, in the order of `points` and `keypoints`."""
-        return ("end_effector", *self.OBJECTS, "goal")
+        return ("end_effector", *self.OBJECTS, *self.GOALS)
 
     def points(self) -> dict[str, np.ndarray]:
-        """Return the named points, each (3,) in metres: end effector, objects, goal."""
-        objects = {name: self.data.body(name).xpos.copy() for name in self.OBJECTS}
-        return {"end_effector": self.tip, **objects, "goal": self.goal}
+        """Return the named points, each (3,) in metres: end effector, objects, goals."""
+        names = (*self.OBJECTS, *self.GOALS)
+        return {"end_effector": self.tip, **{n: self.data.body(n).xpos.copy() for n in names}}
 
-    def keypoints(self) -> np.ndarray:
+    def owner(self, name: str) -> str:
+        """Return the body that a named point lies on; it and its children do not hide the point."""
+        return "tool_hand" if name == "end_effector" else name
+
+    def keypoints(self) -> Any:
         """Return the named points in the image, shape (N, 3) float32: x, y in pixels, visible.
 
         x points right and y down, (0, 0) is the centre of the top-left pixel. A point is visible
-        if it lies within the image and nothing but its own body stands in front of it.
+        if it lies within the image and nothing but its own body stands in front of it. With
+        several cameras, a dict of such arrays by camera.
         """
-        points = np.stack(list(self.points().values()))
-        pixels, depth = self.camera.project(self.model, self.data, points)
-        bodies = [self.model.body(name).id for name in ("hand", *self.OBJECTS, "goal")]
-        seen = self.camera.inside(pixels, depth)
-        for i, (point, body) in enumerate(zip(points, bodies, strict=True)):
-            seen[i] &= self.camera.unoccluded(self.model, self.data, point, body)
-        return np.column_stack([pixels, seen]).astype(np.float32)
+        points = self.points()
+        bodies = [self.model.body(self.owner(name)).id for name in points]
+        return self.cameras.keypoints(self.data, np.stack(list(points.values())), bodies)
+
+    def factors(self) -> dict[str, Any]:
+        """Return what was drawn for this episode, by factor (and object)."""
+        return dict(self.variation.drawn)
+
+    def success(self) -> bool:
+        """Return whether the goal is reached, and has been for `HOLD` seconds."""
+        return self.reached() and self._reached_for >= round(self.HOLD * CONTROL_HZ)
 
     # Gymnasium -------------------------------------------------------------------------------
 
@@ -161,68 +174,67 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         super().reset(seed=seed)
         options = dict(options or {})
         for name in options:
-            _one_of("reset option", name, ("start", *self.OPTIONS))
+            one_of("reset option", name, ("start", *self.OPTIONS))
+        # A child of its own: the same seed places the same things, whichever factors vary.
+        self.variation.draw(self.data, self.np_random.spawn(1)[0])
         mujoco.mj_resetData(self.model, self.data)
+        self._steps = self._reached_for = 0
         start = HOME + self.np_random.uniform(-START_SPREAD, START_SPREAD, JOINTS)
         self.data.qpos[:JOINTS] = options.get("start", start)
         self.place(options)
+        self.variation.move(self.data, 0.0)
         mujoco.mj_forward(self.model, self.data)
         return self._observe(), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Apply one action for 1/20 s."""
-        action = np.clip(np.asarray(action, np.float64), -1.0, 1.0)
-        if self.action_mode == "torque":
-            self.data.ctrl[:] = action
-            mujoco.mj_step(self.model, self.data, self._substeps)
-        else:
-            for _ in range(self._substeps // CONTROLLER_PERIOD):
-                torques = self._controller.torques(self.model, self.data, MAX_SPEED * action)
-                self.data.ctrl[:] = np.clip(torques / self._gear, -1.0, 1.0)
-                mujoco.mj_step(self.model, self.data, CONTROLLER_PERIOD)
+        self.robot.apply(action)
+        self._steps += 1
+        self.variation.move(self.data, self._steps / CONTROL_HZ)
         mujoco.mj_forward(self.model, self.data)  # positions of the state that is returned
+        self._reached_for = self._reached_for + 1 if self.reached() else 0
         failed = self.failed()
         reward = float(self.success()) if self.reward == "sparse" else float(self.dense_reward())
-        return self._observe(), 0.0 if failed else reward, failed, False, self._info()
+        ended = self._steps >= self.HORIZON
+        return self._observe(), 0.0 if failed else reward, failed, ended, self._info()
 
-    def render(self) -> np.ndarray | None:
-        """Return the camera's image, uint8 of shape (height, width, 3)."""
+    def render(self) -> Any:
+        """Return the camera's image, uint8 (height, width, 3); of several, a dict by camera."""
         if self.render_mode != "rgb_array":
             gymnasium.logger.warn("render() needs make(..., render_mode='rgb_array')")
             return None
-        if self._renderer is None:
-            self._renderer = mujoco.Renderer(self.model, self.camera.height, self.camera.width)
-        self._renderer.update_scene(self.data, self.camera.id)
-        return self._renderer.render().copy()
+        return self.cameras.render(self.data)
 
     def close(self) -> None:
         """Free the renderer."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        self.cameras.close()
 
     def expert_action(self) -> np.ndarray:
-        """Return the scripted expert's action, shape (3,) float32; it acts in Cartesian mode."""
-        if self.action_mode != "cartesian":
+        """Return the scripted expert's action, float32; it acts in Cartesian mode.
+
+        Raises TaskError in another mode.
+        """
+        if self.robot.action_mode != "cartesian":
             raise TaskError("the scripted expert acts with action_mode='cartesian' alone")
-        return np.clip(self.expert_velocity() / MAX_SPEED, -1.0, 1.0).astype(np.float32)
+        return self.robot.action(self.expert())
+
+    def goal_vector(self) -> np.ndarray:
+        """Return the observation `goal`, within `GOAL_LOW` and `GOAL_HIGH`."""
+        return self.goal[: len(self.GOAL_LOW)]
 
     def _info(self) -> dict[str, Any]:
         return {"is_success": bool(self.success()), "distance": float(self.distance())}
 
     def _observe(self) -> Observation:
-        quaternion = np.zeros(4)
-        mujoco.mju_mat2Quat(quaternion, self.data.site_xmat[self._tip])
-        observation = {
-            "joint_position": self.data.qpos[:JOINTS],
-            "joint_velocity": self.data.qvel[:JOINTS],
-            "ee_pose": np.concatenate([self.tip, _nearest(quaternion, POINTING_DOWN)]),
-            "goal": self.goal[: len(self.GOAL_LOW)],
-        }
+        observation = self.robot.observation()
+        if self.GOAL_LOW:
+            observation["goal"] = self.goal_vector()
+        points = self.points()
         if self.OBJECTS:
-            bodies = [self.data.body(name) for name in self.OBJECTS]
-            poses = [np.concatenate([b.xpos, _nearest(b.xquat, UNTURNED)]) for b in bodies]
-            observation["objects"] = np.concatenate(poses)
+            observation["object_position"] = np.concatenate([points[n] for n in self.OBJECTS])
+        if self.TURNING:
+            turns = [nearest(self.data.body(name).xquat, UNTURNED) for name in self.TURNING]
+            observation["object_rotation"] = np.concatenate(turns)
         box: dict[str, Any] = dict(self.observation_space.spaces)
         return {
             name: np.clip(value, box[name].low, box[name].high).astype(np.float32)
@@ -230,34 +242,13 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         }
 
     def _observation_space(self) -> spaces.Dict:
-        pose = np.array([MAX_EXTENT] * 3 + [1.0] * 4, np.float32)
-        joint_range = self.model.jnt_range[:JOINTS].astype(np.float32)
-        shapes: dict[str, spaces.Space[Any]] = {
-            # Joint limits are soft: leave a little room beyond them.
-            "joint_position": spaces.Box(joint_range[:, 0] - 0.2, joint_range[:, 1] + 0.2),
-            "joint_velocity": spaces.Box(-MAX_JOINT_SPEED, MAX_JOINT_SPEED, (JOINTS,)),
-            "ee_pose": spaces.Box(-pose, pose),
-            "goal": spaces.Box(
-                np.array(self.GOAL_LOW, np.float32), np.array(self.GOAL_HIGH, np.float32)
-            ),
-        }
+        bounds: dict[str, spaces.Space[Any]] = dict(self.robot.spaces())
+        if self.GOAL_LOW:
+            low, high = np.array([self.GOAL_LOW, self.GOAL_HIGH], np.float32)
+            bounds["goal"] = spaces.Box(low, high)
         if self.OBJECTS:
-            poses = np.tile(pose, len(self.OBJECTS))
-            shapes["objects"] = spaces.Box(-poses, poses)
-        return spaces.Dict(shapes)
-
-
-def _nearest(quaternion: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return the one of the two equal quaternions that lies nearer to a reference."""
-    return quaternion if quaternion @ reference >= 0 else -quaternion
-
-
-def _check_side(what: str, value: object) -> None:
-    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_whole or not SIDES[0] <= value <= SIDES[1]:  # type: ignore[operator]
-        raise TaskError(f"{what} is {value!r}: it takes a whole number of {SIDES[0]} to {SIDES[1]}")
-
-
-def _one_of(what: str, value: object, allowed: Any) -> None:
-    if value not in allowed:
-        raise TaskError(f"unknown {what} {value!r}: choose from {', '.join(map(str, allowed))}")
+            size = (3 * len(self.OBJECTS),)
+            bounds["object_position"] = spaces.Box(-MAX_EXTENT, MAX_EXTENT, size)
+        if self.TURNING:
+            bounds["object_rotation"] = spaces.Box(-1.0, 1.0, (4 * len(self.TURNING),))
+        return spaces.Dict(bounds)

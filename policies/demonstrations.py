@@ -21,9 +21,15 @@ class Demonstrations(NamedTuple):
 
 
 def demonstrations(
-    dataset: Dataset, episodes: tuple[int, ...], state_name: str, encoder: object
+    dataset: Dataset,
+    episodes: tuple[int, ...],
+    state_name: str,
+    encoder: object,
+    camera: str | None = None,
 ) -> tuple[Demonstrations, State]:
     """Read episodes and lay out the state that `state_name` or `encoder` gives for them.
+
+    The encoder sees the frames of `camera`, or else of the data set's first one.
 
     The actions are the intended ones where the data has them (exploration noise left out), else
     the executed ones. Raises PolicyError if there are no actions or an observation is missing.
@@ -38,7 +44,7 @@ def demonstrations(
         if taken is None:
             raise PolicyError(f"{dataset.folder} holds no actions to learn from")
         state = state or State.build(episode.observations, name=state_name, encoder=encoder)  # type: ignore[arg-type]
-        frames = episode.images[dataset.camera(None)] if state.encoder else None
+        frames = episode.images[dataset.camera(camera)] if state.encoder else None
         states.append(state.vectors(episode.observations, frames))
         actions.append(np.asarray(taken, np.float32))
         numbers.append(np.full(len(taken), number))

@@ -16,7 +16,7 @@ from policies.actor import Actor
 from policies.errors import PolicyError
 from policies.policy import Policy, load
 from policies.state import FEATURES
-from policies.wrapper import StateObservation
+from policies.wrapper import StateObservation, frame_of
 
 CHUNK = 5  # episodes that a worker takes at a time
 Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
@@ -86,7 +86,7 @@ def check_fits(policy: Policy, env: gymnasium.Env[Any, Any]) -> None:
         )
     if policy.state.encoder:
         env.reset(seed=0)
-        shape = np.shape(env.render())  # type: ignore[arg-type]
+        shape = np.shape(frame_of(env.render(), policy.task.camera))
         if shape != tuple(policy.state.encoder.image_shape):
             wanted, found = (
                 "×".join(map(str, size)) for size in (policy.state.encoder.image_shape, shape)

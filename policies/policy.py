@@ -23,6 +23,12 @@ class Task(NamedTuple):
     settings: dict[str, Any]
     """Keyword arguments of `gymnasium.make`, the image size among them."""
 
+    @property
+    def camera(self) -> str | None:
+        """The camera that the policy sees through, where it is one of several."""
+        cameras = self.settings.get("cameras")
+        return cameras[0] if cameras else None
+
 
 class Policy(NamedTuple):
     """A state, and what to do in it."""

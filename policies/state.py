@@ -1,7 +1,8 @@
 """What a policy sees: the robot's own state, the commanded goal, and how the objects are perceived.
 
-States of one task differ only in their last part: the simulator's own object poses (`oracle`),
-nothing (`blind`), or an encoder's features of the camera's image.
+States of one task differ only in their last part: where the simulator says that the objects are
+(`oracle`) and how they are turned (`oracle_pose`), nothing (`blind`), or an encoder's features of
+the camera's image.
 """
 
 from collections.abc import Mapping
@@ -13,14 +14,16 @@ import torch
 from dsae.encoder import Encoder
 from policies.errors import PolicyError
 
-ROBOT = ("ee_pose",)
-"""Observations about the robot itself that every state contains."""
-GOAL = ("goal",)
-"""The commanded goal, which every state contains."""
-OBJECTS = ("objects",)
-"""Observations that only the oracle has."""
+SHARED = ("ee_pose", "gripper", "goal")
+"""What every state contains, where the task has it: the robot itself and the commanded goal."""
 FEATURES = "features"
-NAMED = {"oracle": (*ROBOT, *GOAL, *OBJECTS), "blind": (*ROBOT, *GOAL)}
+NAMED = {
+    "oracle": (*SHARED, "object_position"),
+    "oracle_pose": (*SHARED, "object_position", "object_rotation"),
+    "blind": SHARED,
+}
+OPTIONAL = ("gripper", "goal")
+"""What a task may lack."""
 
 
 class Part(NamedTuple):
@@ -47,10 +50,11 @@ class State:
     ) -> "State":
         """Lay a state out for observations of which these are an example, each (..., D).
 
-        `name` is `oracle` or `blind`; with an encoder it is the encoder's own name. Raises
+        `name` is one of `NAMED`; with an encoder it is the encoder's own name. Raises
         PolicyError, listing what there is, if an observation is missing.
         """
-        keys = NAMED["blind"] if encoder else named(name)
+        wanted = SHARED if encoder else named(name)
+        keys = [key for key in wanted if key in observations or key not in OPTIONAL]
         for key in keys:
             if key not in observations:
                 raise PolicyError(

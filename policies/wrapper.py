@@ -1,5 +1,6 @@
 """A state as the observation of a Gymnasium environment."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -14,14 +15,18 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
 
     With an encoder each step's frame is rendered and encoded exactly once, here; `frame` and
     `features` keep the last ones for whoever draws them. The environment must then have been made
-    with render_mode="rgb_array" and the image size that the encoder was trained on.
+    with render_mode="rgb_array" and the image size that the encoder was trained on; where it draws
+    several cameras, `camera` names the encoder's.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], state: State) -> None:
+    def __init__(
+        self, env: gymnasium.Env[Any, Any], state: State, camera: str | None = None
+    ) -> None:
         super().__init__(env)
         if state.encoder and env.render_mode != "rgb_array":
             raise PolicyError("a learned state needs an environment with render_mode='rgb_array'")
         self.state = state
+        self.camera = camera
         self.frame: np.ndarray | None = None
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (state.size,), np.float32)
 
@@ -32,6 +37,15 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
         frames = None
         if self.state.encoder:
             rendered: Any = self.env.render()
-            self.frame = np.asarray(rendered)
+            self.frame = np.asarray(frame_of(rendered, self.camera))
             frames = self.frame[None]
         return self.state.vectors(batched, frames)[0]
+
+
+def frame_of(rendered: Any, camera: str | None) -> Any:
+    """Return the frame that `render` gave, or that of one camera where it gave several."""
+    if not isinstance(rendered, Mapping):
+        return rendered
+    if camera not in rendered:
+        raise PolicyError(f"there is no camera '{camera}', only {', '.join(rendered)}")
+    return rendered[camera]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.robot import Move
 from envs.task import Task
 
 CLOSE = 0.02  # (metres) from tip to goal: success
@@ -23,13 +24,13 @@ class Reach(Task):
     def place(self, options: Mapping[str, Any]) -> None:
         """Draw the goal uniformly, or take `goal`, shape (3,) in metres."""
         goal = self.np_random.uniform(self.GOAL_LOW, self.GOAL_HIGH)
-        self.data.mocap_pos[0] = options.get("goal", goal)
+        self.mark("goal", options.get("goal", goal))
 
     def distance(self) -> float:
         """Return the distance from tip to goal in metres."""
         return float(np.linalg.norm(self.goal - self.tip))
 
-    def success(self) -> bool:
+    def reached(self) -> bool:
         """Return whether the tip is within `CLOSE` of the goal."""
         return self.distance() < CLOSE
 
@@ -37,6 +38,6 @@ class Reach(Task):
         """Return exp(−distance / `REWARD_LENGTH`)."""
         return float(np.exp(-self.distance() / REWARD_LENGTH))
 
-    def expert_velocity(self) -> np.ndarray:
+    def expert(self) -> Move:
         """Head straight for the goal."""
-        return EXPERT_GAIN * (self.goal - self.tip)
+        return Move(EXPERT_GAIN * (self.goal - self.tip))

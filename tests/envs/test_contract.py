@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 import envs
-from envs.task import CONTROL_HZ, Task
+from envs.task import Task
 
 every_task = pytest.mark.parametrize("name", envs.names())
 every_mode = pytest.mark.parametrize("mode", ["cartesian", "torque"])
@@ -55,7 +55,7 @@ def test_gymnasiums_and_sb3s_checkers_find_nothing(name: str, mode: str) -> None
 def test_a_seed_gives_the_same_bytes_of_state_and_image(name: str, mode: str) -> None:
     runs = []
     for env in [make(name, action_mode=mode, render_mode="rgb_array") for _ in range(2)]:
-        bytes_: list[bytes] = [env.reset(seed=11)[0]["goal"].tobytes()]
+        bytes_ = [value.tobytes() for value in env.reset(seed=11)[0].values()]
         for observation, *rest in walk(env, seed=7, steps=25):
             bytes_ += [value.tobytes() for value in observation.values()]
             bytes_ += [repr(rest).encode(), np.asarray(env.render()).tobytes()]
@@ -72,7 +72,7 @@ def test_an_episode_does_not_remember_the_one_before(name: str) -> None:
         pass
     for _ in range(2):
         first, second = fresh.reset(seed=3)[0], used.reset(seed=3)[0]
-        action = np.full(3, 0.4, np.float32)
+        action = np.full(task_of(fresh).robot.action_size, 0.4, np.float32)
         for _ in range(5):
             for key in first:
                 np.testing.assert_array_equal(first[key], second[key])
@@ -132,17 +132,20 @@ def test_points_keypoints_and_names_belong_together(name: str) -> None:
     task = task_of(env)
     assert tuple(task.points()) == task.keypoint_names
     assert task.keypoint_names[0] == "end_effector"
-    assert task.keypoint_names[-1] == "goal"
+    assert task.keypoint_names[1:] == (*task.OBJECTS, *task.GOALS)
+    assert len(set(task.keypoint_names)) == len(task.keypoint_names)
     assert task.keypoints().shape == (len(task.keypoint_names), 3)
     assert task.keypoints().dtype == np.float32
     observation = env.reset(seed=1)[0]
     points = task.points()
     np.testing.assert_allclose(observation["ee_pose"][:3], points["end_effector"], atol=1e-6)
-    np.testing.assert_allclose(observation["goal"], points["goal"][: len(observation["goal"])])
     for index, body in enumerate(task.OBJECTS):
-        pose = observation["objects"][7 * index : 7 * index + 7]
-        np.testing.assert_allclose(pose[:3], points[body], atol=1e-6)
-        assert np.linalg.norm(pose[3:]) == pytest.approx(1, abs=1e-5)
+        position = observation["object_position"][3 * index : 3 * index + 3]
+        np.testing.assert_allclose(position, points[body], atol=1e-6)
+    for index in range(len(task.TURNING)):
+        turn = observation["object_rotation"][4 * index : 4 * index + 4]
+        assert np.linalg.norm(turn) == pytest.approx(1, abs=1e-5)
+    assert ("goal" in observation) == bool(task.GOAL_LOW)
 
 
 @every_task
@@ -165,8 +168,10 @@ def test_sparse_reward_is_the_success(name: str) -> None:
     rewards = set()
     for seed in range(3):
         env.reset(seed=seed)
-        for _ in range(70):
-            _, reward, _, _, info = env.step(task.expert_action())
+        ended = False
+        while not ended:
+            _, reward, terminated, ended, info = env.step(task.expert_action())
+            assert not terminated
             assert type(reward) is float
             assert reward == float(info["is_success"])
             rewards.add(reward)
@@ -178,11 +183,10 @@ def test_dense_reward_rises_towards_the_goal(name: str) -> None:
     env = make(name)
     _, info = env.reset(seed=0)
     rewards, distances = [], [info["distance"]]
-    for _ in range(100):
+    for step in range(task_of(env).HORIZON):
         _, reward, _, truncated, info = env.step(task_of(env).expert_action())
         rewards.append(reward)
         distances.append(info["distance"])
-    assert truncated  # after 100 steps, which are 5 s
-    assert CONTROL_HZ * 5 == 100
+        assert truncated == (step == task_of(env).HORIZON - 1)
     assert distances[-1] < 0.5 * distances[0]
     assert rewards[-1] > 0.8 > rewards[0]

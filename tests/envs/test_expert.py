@@ -10,6 +10,8 @@ import envs
 from envs.errors import TaskError
 
 SEEDS = range(5_000, 5_100)  # far from those that anything was tuned on
+HARD = {"scoop_bag": 0.90, "hang_loop": 0.90}  # rates that their experts must reach, else 0.95
+every_task = pytest.mark.parametrize("name", envs.names())
 
 
 def episode(env: gymnasium.Env[Any, Any], seed: int, choose: Any) -> tuple[bool, list[np.ndarray]]:
@@ -23,15 +25,26 @@ def episode(env: gymnasium.Env[Any, Any], seed: int, choose: Any) -> tuple[bool,
     return info["is_success"], actions
 
 
-@pytest.mark.parametrize("name", envs.names())
-def test_expert_succeeds(name: str) -> None:
+@every_task
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.slow)])
+def test_expert_succeeds(name: str, count: int) -> None:
     env = gymnasium.make(envs.task_id(name))
     task: Any = env.unwrapped
-    wins = sum(episode(env, seed, lambda t: task.expert_action())[0] for seed in SEEDS)
-    assert wins >= 95
+    wins = sum(episode(env, seed, lambda t: task.expert_action())[0] for seed in SEEDS[:count])
+    # Of 20 a second one may fail: an expert of 95 % loses more than two of them in 8 % of trials.
+    assert wins >= HARD.get(name, 0.95) * count - (count < 100)
 
 
-@pytest.mark.parametrize("name", envs.names())
+@every_task
+@pytest.mark.slow
+def test_expert_succeeds_whatever_varies(name: str) -> None:
+    env = gymnasium.make(envs.task_id(name), factors=("all",))
+    task: Any = env.unwrapped
+    wins = sum(episode(env, seed, lambda t: task.expert_action())[0] for seed in SEEDS[:50])
+    assert wins >= 40
+
+
+@every_task
 def test_random_actions_do_not(name: str) -> None:
     env = gymnasium.make(envs.task_id(name))
     env.action_space.seed(0)
@@ -39,21 +52,24 @@ def test_random_actions_do_not(name: str) -> None:
     assert wins <= 2
 
 
-@pytest.mark.parametrize("name", envs.names())
+@every_task
 def test_doing_nothing_does_not(name: str) -> None:
     env = gymnasium.make(envs.task_id(name))
-    still = np.zeros(3, np.float32)
+    still = np.zeros(env.action_space.shape or (), np.float32)
     assert sum(episode(env, seed, lambda t: still)[0] for seed in SEEDS[:20]) <= 1
 
 
-def test_an_experts_actions_replayed_blindly_do_not_push() -> None:
-    env = gymnasium.make("envs:dsae/Push-v0")
+@pytest.mark.parametrize("name", [name for name in envs.names() if name != "reach"])
+@pytest.mark.parametrize("count", [10, pytest.param(50, marks=pytest.mark.slow)])
+def test_an_experts_actions_replayed_blindly_do_not(name: str, count: int) -> None:
+    env = gymnasium.make(envs.task_id(name))
     task: Any = env.unwrapped
-    wins = 0
-    for seed in SEEDS[:30]:
-        _, actions = episode(env, seed, lambda t: task.expert_action())
-        wins += episode(env, seed + 10_000, lambda t, known=actions: known[t])[0]
-    assert wins <= 6  # 20 %
+    wins = tries = 0
+    for seed in SEEDS[:count]:
+        success, actions = episode(env, seed, lambda t: task.expert_action())
+        tries += success
+        wins += success and episode(env, seed + 10_000, lambda t, known=actions: known[t])[0]
+    assert wins <= 0.2 * tries + (count < 50)
 
 
 def test_pushing_without_seeing_the_block_fails() -> None:

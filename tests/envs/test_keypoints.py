@@ -88,11 +88,29 @@ def test_keypoints_scale_with_the_image(height: int, width: int) -> None:
     )
 
 
+def test_every_camera_has_its_own_truth() -> None:
+    env = make("push", cameras=("side", "front"), height=160, width=200)
+    env.reset(seed=0, options={"block": (0.5, -0.1, 0.2), "goal": (0.6, 0.1)})
+    images, keypoints = env.render(), env.keypoints()
+    assert list(images) == list(keypoints) == ["side", "front"]
+    for camera in images:
+        assert images[camera].shape == (160, 200, 3)
+        away = centroid(images[camera], 0) - keypoints[camera][1, :2]
+        assert np.linalg.norm(away) < 3, camera
+    assert np.linalg.norm(keypoints["side"] - keypoints["front"]) > 20
+    alone = make("push", cameras=("side",), height=160, width=200)
+    alone.reset(seed=0, options={"block": (0.5, -0.1, 0.2), "goal": (0.6, 0.1)})
+    np.testing.assert_array_equal(alone.render(), images["side"])
+    np.testing.assert_array_equal(alone.keypoints(), keypoints["side"])
+    env.close()
+    alone.close()
+
+
 def test_a_block_behind_the_hand_is_not_visible() -> None:
     env = make("push", height=256, width=256)
     env.reset(seed=0)
     # On the line from the camera through the finger, where it meets the block's height.
-    camera, finger = env.data.cam_xpos[env.camera.id], env.tip + np.array([0, 0, 0.06])
+    camera, finger = env.data.cam_xpos[env.cameras["front"].id], env.tip + np.array([0, 0, 0.06])
     ray = finger - camera
     hidden = camera + ray * (0.03 - camera[2]) / ray[2]
     env.reset(seed=0, options={"block": (*hidden[:2], 0.0), "goal": (0.6, 0.18)})

@@ -6,7 +6,8 @@ import pytest
 
 import envs
 from envs.errors import TaskError
-from envs.task import HOME, START_SPREAD
+from envs.robot import HOME
+from envs.task import START_SPREAD
 from envs.tasks import push
 
 
@@ -22,9 +23,9 @@ def test_block_goal_and_start_are_where_the_options_say() -> None:
     )
     np.testing.assert_allclose(observation["joint_position"], start, atol=1e-6)
     np.testing.assert_allclose(observation["goal"], (0.6, 0.1), atol=1e-6)
-    np.testing.assert_allclose(observation["objects"][:2], (0.5, -0.1), atol=1e-6)
+    np.testing.assert_allclose(observation["object_position"][:2], (0.5, -0.1), atol=1e-6)
     turned = (np.cos(np.pi / 6), 0, 0, np.sin(np.pi / 6))
-    np.testing.assert_allclose(observation["objects"][3:], turned, atol=1e-6)
+    np.testing.assert_allclose(observation["object_rotation"], turned, atol=1e-6)
     assert info["distance"] == pytest.approx(np.hypot(0.1, 0.2))
 
 
@@ -32,7 +33,7 @@ def test_what_the_options_leave_out_is_drawn_as_ever() -> None:
     env = make("push")
     free, _ = env.reset(seed=5)
     fixed, _ = env.reset(seed=5, options={"goal": (0.6, 0.1)})
-    for key in ("joint_position", "objects"):
+    for key in ("joint_position", "object_position", "object_rotation"):
         np.testing.assert_array_equal(free[key], fixed[key])
 
 
@@ -50,7 +51,7 @@ def test_first_places_of_push_vary_within_their_limits() -> None:
     places = []
     for seed in range(60):
         observation, info = env.reset(seed=seed)
-        places.append([*observation["objects"][:2], *observation["goal"]])
+        places.append([*observation["object_position"][:2], *observation["goal"]])
         assert push.PUSH_RANGE[0] <= info["distance"] <= push.PUSH_RANGE[1]
         assert not info["is_success"]
         assert np.abs(observation["joint_position"] - HOME).max() <= START_SPREAD + 1e-6

@@ -57,7 +57,7 @@ def recorded(
         observations = {
             "ee_pose": 100 * number + step + np.arange(7, dtype=np.float32) / 10,
             "goal": -step + np.zeros((5, 2), np.float32),
-            "objects": 1000 + step + np.zeros((5, 7), np.float32),
+            "object_position": 1000 + step + np.zeros((5, 3), np.float32),
         }
         images = np.full((5, SIDE, SIDE, 3), 20 * number, np.uint8)
         images += np.arange(5, dtype=np.uint8)[:, None, None, None]
