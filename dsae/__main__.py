@@ -6,7 +6,7 @@ import keyword
 import sys
 from pathlib import Path
 
-VERBS = ("doctor", "collect", "import", "inspect", "train", "evaluate", "overlay", "learn",
+VERBS = ("doctor", "tasks", "collect", "import", "inspect", "train", "evaluate", "overlay", "learn",
          "rollout", "demo")  # fmt: skip
 OUR_PACKAGES = ("dsae", "envs", "data", "policies")
 

@@ -3,9 +3,9 @@
 Example:
     dsae collect push --episodes 200 --controller noisy-expert --out runs/data/push
 
-The task is a short name (push, reach) or any Gymnasium id that renders; the controller is expert,
-noisy-expert, random, or the run folder of a learned policy. The same seed gives the same files
-whatever the number of workers, and an interrupted collection goes on where it stopped.
+The task is a short name (see `dsae tasks`) or any Gymnasium id that renders; the controller is
+expert, noisy-expert, random, or the run folder of a learned policy. The same seed gives the same
+files whatever the number of workers, and an interrupted collection goes on where it stopped.
 """
 
 import os
@@ -19,7 +19,7 @@ from pydantic import Field
 
 from data import collect as collection
 from data import controllers
-from dsae.commands import opengl, runs, tasks
+from dsae.commands import environments, opengl, runs
 from dsae.commands.options import argument, runtime
 from dsae.commands.progress import Bar
 from policies import controller as learned
@@ -35,10 +35,12 @@ class Options:
     """Number of episodes."""
     controller: str = "noisy-expert"
     """expert, noisy-expert, random, or the run folder of a learned policy."""
-    size: tasks.Size | None = None
+    size: environments.Size | None = None
     """Image size in pixels, like 64 or 48x64 (height x width); 64 for our own tasks."""
-    camera: str = "front"
-    """Name under which the frames are stored; for our own tasks the camera that draws them."""
+    cameras: environments.SomeNames = ("front",)
+    """Cameras that draw, like front,side; for an environment that has no choice, one name."""
+    factors: environments.Names = ()
+    """Factors of variation that are drawn for each episode, like lighting,camera_pose; or all."""
     max_steps: Annotated[int, Field(gt=0)] | None = None
     """Cut longer episodes here."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -56,10 +58,12 @@ class Options:
 def run(options: Options) -> int:
     """Collect and say what there is."""
     opengl.ensure()
-    settings = tasks.task_settings(options.task, options.size, options.camera, options.settings)
-    make_env = tasks.env_factory(options.task, settings)
+    settings = environments.task_settings(
+        options.task, options.size, options.cameras, options.factors, options.settings
+    )
+    make_env = environments.env_factory(options.task, settings)
     make_controller = _controller(options.controller, make_env)
-    folder = options.out or Path("runs/data") / tasks.folder_name(options.task)
+    folder = options.out or Path("runs/data") / environments.folder_name(options.task)
     redo = not options.overwrite and _has_lost_episodes(folder, options.episodes)
     with runs.open_run(folder, "collect", options, overwrite=options.overwrite, redo=redo) as run_:
         with Bar("collecting", options.episodes, "episode") as bar:
@@ -70,7 +74,7 @@ def run(options: Options) -> int:
                 episodes=options.episodes,
                 seed=options.seed,
                 workers=min(options.workers, options.episodes),
-                cameras=(options.camera,),
+                cameras=options.cameras,
                 meta={"task": options.task, "settings": settings, "controller": options.controller},
                 max_steps=options.max_steps,
                 progress=lambda p: bar.show(p.done, f"{p.frames_per_second:.0f} frames/s"),

@@ -1,11 +1,11 @@
 """Environments by name, as the verbs make them: rendering, of a given image size, tried once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
 import gymnasium
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 import envs
 from data import environments
@@ -17,6 +17,17 @@ DEFAULT_SIZE = "64"
 
 Size = Annotated[str, Field(coerce_numbers_to_str=True)]
 """An image size as `parse_size` reads it; a YAML file may give it as a number."""
+
+
+def _split(value: Any) -> Any:
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Names divided by commas; a YAML file may give a list."""
+
+SomeNames = Annotated[Names, Field(min_length=1)]
+"""The same, at least one."""
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -40,16 +51,23 @@ def folder_name(task: str) -> str:
 
 
 def task_settings(
-    task: str, size: str | None, camera: str, settings: dict[str, Any]
+    task: str,
+    size: str | None,
+    cameras: Sequence[str],
+    factors: Sequence[str],
+    settings: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the keyword arguments of `environments.make_env` for a task.
 
-    Our own draw in any size with any of their cameras; the frames of others are resized.
+    Our own, adapters included, draw in any size with any of their cameras; the frames of others
+    are resized.
     """
+    varied = {"factors": list(factors)} if factors else {}
     if _is_ours(envs.task_id(task)):
         height, width = parse_size(size or DEFAULT_SIZE)
-        return {"height": height, "width": width, "camera": camera, **settings}
-    return {**({"resize": parse_size(size)} if size else {}), **settings}
+        drawn = {"height": height, "width": width, "cameras": list(cameras)}
+        return {**drawn, **varied, **settings}
+    return {**({"resize": parse_size(size)} if size else {}), **varied, **settings}
 
 
 def env_factory(task: str, settings: dict[str, Any]) -> Callable[[], gymnasium.Env[Any, Any]]:
@@ -91,5 +109,5 @@ def _try(factory: Callable[[], gymnasium.Env[Any, Any]]) -> None:
 
 
 def _is_ours(task_id: str) -> bool:
-    module, _, name = task_id.rpartition(":")
-    return module == envs.__name__ and name.startswith(f"{envs.NAMESPACE}/")
+    module = task_id.rpartition(":")[0]
+    return module == envs.__name__ or module.startswith(f"{envs.__name__}.")

@@ -20,7 +20,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from data.convert import import_video
-from dsae.commands import runs, tasks
+from dsae.commands import environments, runs
 from dsae.commands.errors import UsageError
 from dsae.commands.options import argument, runtime
 
@@ -31,7 +31,7 @@ class Options:
 
     source: Path = argument()
     """Video file, folder or npz."""
-    size: tasks.Size | None = "64"
+    size: environments.Size | None = "64"
     """Image size in pixels, like 64 or 48x64 (height x width), whatever the recording's shape;
     `keep` keeps the recording's own."""
     fps: Annotated[float, Field(gt=0)] | None = None
@@ -59,7 +59,7 @@ def run(options: Options) -> int:
         report = import_video(
             options.source,
             draft / "episodes",
-            size=None if options.size in (None, "keep") else tasks.parse_size(str(options.size)),
+            size=_size(options.size),
             fps=options.fps,
             stride=options.stride,
             max_frames=options.max_frames,
@@ -104,3 +104,7 @@ def _put(draft: Path, folder: Path, *, aside: Path) -> None:
         if aside.exists() and not folder.exists():
             aside.rename(folder)
         raise
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    return None if text in (None, "keep") else environments.parse_size(str(text))

@@ -17,7 +17,7 @@ from pydantic import Field
 import envs
 from data.dataset import Dataset
 from dsae import checkpoint
-from dsae.commands import runs, tasks
+from dsae.commands import environments, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.options import argument, override, runtime
@@ -39,6 +39,8 @@ class Options:
     """Data set of demonstrations [runs/data/TASK]."""
     state: str = "oracle"
     """oracle, blind, or the run folder of a trained encoder."""
+    camera: str | None = None
+    """Whose frames an encoder sees; if left out, those that it was trained on."""
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the episodes that are left out, as in `dsae train`."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -62,7 +64,8 @@ def run(options: Options) -> int:
     config = override(learner.Config(), options.settings, where=f"learner {options.learner}")
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
     task = envs.task_id(options.task)
-    dataset = Dataset.open(options.data or Path("runs/data") / tasks.folder_name(options.task))
+    task_name = environments.folder_name(options.task)
+    dataset = Dataset.open(options.data or Path("runs/data") / task_name)
     recorded = dataset.meta
     if envs.task_id(str(recorded.get("task", options.task))) != task:
         raise UsageError(
@@ -74,9 +77,12 @@ def run(options: Options) -> int:
     else:
         states.named(options.state)
     name = Path(options.state).name if encoder else options.state
-    run_name = f"{tasks.folder_name(options.task)}-{options.learner}-{name}"
-    folder = options.out or Path("runs/learn") / run_name
-    shown, state = demonstrations(dataset, dataset.split(options.held_out)[0], name, encoder)
+    folder = options.out or Path("runs/learn") / f"{task_name}-{options.learner}-{name}"
+    camera = None
+    if encoder:
+        camera = dataset.camera(options.camera or _trained_on(options.state))
+    train_episodes, _ = dataset.split(options.held_out)
+    shown, state = demonstrations(dataset, train_episodes, name, encoder, camera)
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
         errors: list[float] = []
         with Logger(folder) as log:
@@ -86,7 +92,10 @@ def run(options: Options) -> int:
                 errors.append(figures["validation_error"])
 
             actor = learner.learn(shown, config, seed=options.seed, log=record)
-        made = policy.Task(task, recorded.get("settings", {}))
+        settings = dict(recorded.get("settings", {}))
+        if "cameras" in settings:
+            settings["cameras"] = [camera or settings["cameras"][0]]
+        made = policy.Task(task, settings)
         learned = policy.Policy(state, actor, made, options.learner, name)
         policy.save(folder / policy.POLICY_FILE, learned, seed=options.seed)
         run_.finish()
@@ -95,3 +104,11 @@ def run(options: Options) -> int:
         f"validation error {min(errors):.4f}: {folder / policy.POLICY_FILE}"
     )
     return 0
+
+
+def _trained_on(run_folder: str) -> str | None:
+    """The camera that an encoder was trained on, as far as its run folder tells."""
+    if not (Path(run_folder) / runs.CONFIG_FILE).is_file():
+        return None
+    camera: str | None = runs.trained_options(Path(run_folder))["camera"]
+    return camera

@@ -94,7 +94,8 @@ def _parser(kind: Any, verb: str, about: str) -> argparse.ArgumentParser:
                 _flag(field.name), action=argparse.BooleanOptionalAction, default=None, help=text
             )
         else:
-            shown = "" if field.default in (None, dataclasses.MISSING) else f" [{field.default}]"
+            default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+            shown = "" if default in (None, "", dataclasses.MISSING) else f" [{default}]"
             parser.add_argument(_flag(field.name), metavar=_metavar(field.type), help=text + shown)
     return parser
 
@@ -114,6 +115,8 @@ def _metavar(annotation: Any) -> str:
         annotation = next(part for part in get_args(annotation) if part is not type(None))
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
+    if get_origin(annotation) is tuple:
+        return "NAME,NAME"
     if choices := get_args(annotation):
         return "|".join(map(str, choices))
     return str(getattr(annotation, "__name__", "VALUE")).upper()

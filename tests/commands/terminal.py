@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ("doctor", "collect", "import", "inspect", "train", "evaluate", "overlay", "learn",
+VERBS = ("doctor", "tasks", "collect", "import", "inspect", "train", "evaluate", "overlay", "learn",
          "rollout", "demo")  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 

@@ -11,7 +11,7 @@ from dsae.__main__ import main
 
 # The call; DATA, SMALL, DSAE, VAE and POLICY stand for what the fixture made. Then what it says.
 MISTAKES = {
-    "unknown verb": ("trian", r"unknown verb 'trian': choose from doctor, collect, .* demo"),
+    "unknown verb": ("trian", r"unknown verb 'trian': choose from doctor, tasks, collect, .* demo"),
     "unknown flag": (
         "train dsae DATA --stpes 5",
         r"^dsae: train: .*--stpes 5 \(see dsae train --help\)$",
@@ -37,14 +37,24 @@ MISTAKES = {
     "camera": ("train dsae DATA --camera top", "no camera 'top'; available: front"),
     "no data": ("train dsae nowhere", "nowhere is missing: collect or import"),
     "data is a file": ("train dsae DATA/index.json", "is a file, not a data set's folder"),
-    "task": ("collect psuh", "unknown task 'psuh': the tasks are push, reach"),
+    "task": ("collect psuh", "unknown task 'psuh': the tasks are arrange_toys, .*push, reach"),
     "task of a package": ("collect nowhere:Task-v0", "nowhere:Task-v0 cannot be made"),
     "task's setting": ("collect push --set colour=red --workers 0", "cannot be made: .*colour"),
     "task's setting's value": (
         "collect push --set action_mode=pose",
         "unknown action_mode 'pose': choose from cartesian, torque",
     ),
-    "task's camera": ("collect push --camera top", "unknown camera 'top': choose from front"),
+    "task's camera": ("collect push --cameras front,top", "unknown camera 'top': .* front, side"),
+    "no camera at all": ("collect push --cameras ,", "cameras = ',': .* at least 1"),
+    "a camera twice": ("collect push --cameras side,side", "it takes a list of names: front, side"),
+    "task's factor": (
+        "collect push --factors lighting,smell",
+        "unknown factor 'smell': choose from object_color, .*moving_distractors, all",
+    ),
+    "a factor that a task lacks": (
+        "collect reach --factors object_size",
+        "unknown factor 'object_size': choose from lighting, ",
+    ),
     "task's image side": (
         "collect push --set width=7.5",
         "width is 7.5: it takes a whole number of 8 to 2048",
@@ -54,7 +64,7 @@ MISTAKES = {
         "collect CartPole-v1 --controller random --set sutton_barto_reward=1 nosuch=2",
         "CartPole-v1 cannot be made: .*nosuch",
     ),
-    "task without a name": ("collect :Task-v0", ":Task-v0 cannot be used: Empty module name"),
+    "task without a name": ("collect :Task-v0", "unknown task ':Task-v0': the tasks are"),
     "policy of another task": (
         "collect reach --controller POLICY",
         r"policy needs 'goal' of 2 numbers, dsae/Reach-v0 has \(3,\)",
@@ -108,6 +118,11 @@ MISTAKES = {
     "sheet without columns": ("inspect DATA --columns -1", "columns = '-1': .* greater than 0"),
     "nothing to inspect": ("inspect nowhere", "nowhere is missing"),
     "nothing to import": ("import nowhere.mp4", "nowhere.mp4"),
+    "task to look at": ("tasks push,psuh", "unknown task 'psuh': the tasks are arrange_toys, "),
+    "task of a suite": ("tasks fetch/shove --episodes 0", "fetch/shove"),
+    "negative episodes": ("tasks --episodes -1", "episodes = '-1': .* greater than or equal to 0"),
+    "tiny pictures": ("tasks --size 4", "size = '4': .* greater than or equal to 8"),
+    "page's ending": ("tasks --page tasks.html --episodes 0", r"a \.md, not 'tasks.html'"),
     "no configuration": ("train --config nowhere.yaml", "no configuration file nowhere.yaml"),
 }
 

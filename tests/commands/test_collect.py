@@ -14,7 +14,7 @@ from terminal import ENVIRONMENT, command, dsae
 
 from data.dataset import Dataset, verify
 from dsae.__main__ import main
-from dsae.commands import tasks
+from dsae.commands import environments
 
 
 def call(out: Path, workers: int) -> list[object]:
@@ -102,14 +102,22 @@ def test_a_size_in_a_file_may_be_a_number(tmp_path: Path) -> None:
     ],
 )
 def test_a_task_has_one_folder_whatever_it_is_called(task: str, folder: str) -> None:
-    assert tasks.folder_name(task) == folder
+    assert environments.folder_name(task) == folder
 
 
 def test_a_namespace_that_ends_like_ours_is_not_ours() -> None:
     for task in ("theirs:mydsae/Foo-v0", "theirs:dsae/Foo-v0"):
-        assert tasks.task_settings(task, "16", "front", {}) == {"resize": (16, 16)}
-    ours = tasks.task_settings("dsae/Push-v0", "16x24", "side", {"reward": "sparse"})
-    assert ours == {"height": 16, "width": 24, "camera": "side", "reward": "sparse"}
+        assert environments.task_settings(task, "16", ("front",), (), {}) == {"resize": (16, 16)}
+    ours = environments.task_settings(
+        "dsae/Push-v0", "16x24", ("side",), ("lighting",), {"reward": "sparse"}
+    )
+    assert ours == {
+        "height": 16,
+        "width": 24,
+        "cameras": ["side"],
+        "factors": ["lighting"],
+        "reward": "sparse",
+    }
 
 
 THEIRS = '''
@@ -175,8 +183,7 @@ def test_a_policy_acts_in_the_resized_frames_it_was_learned_from(
         assert main(call) == 0, call
     episode = Dataset.open(data).read(0)
     assert episode.images["front"].shape == (5, 16, 24, 3)
-    assert episode.keypoints is not None
     env = gymnasium.make(theirs)
     env.reset(seed=0)
     expected = (env.get_wrapper_attr("keypoints")()[:, :2] + 0.5) / 2 - 0.5
-    np.testing.assert_allclose(episode.keypoints[0, :, :2], expected, atol=1e-4)
+    np.testing.assert_allclose(episode.keypoints["front"][0, :, :2], expected, atol=1e-4)

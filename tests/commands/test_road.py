@@ -91,7 +91,7 @@ def test_a_policy_on_features_is_learned_rolled_out_and_collects(
     assert run("learn", "bc", "push", *state, "--out", learned, *common) == 0
     loaded = policy.load(learned)
     assert [part.name for part in loaded.state.layout] == ["ee_pose", "goal", "features"]
-    assert loaded.task.settings == {"height": 32, "width": 32, "camera": "front"}
+    assert loaded.task.settings == {"height": 32, "width": 32, "cameras": ["front"]}
 
     video = tmp_path / "rolled.png"
     more = ["--workers", "1", "--video", video, "--video-episodes", "1"]
