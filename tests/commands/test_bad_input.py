@@ -28,6 +28,10 @@ MISTAKES = {
         "trunk = 'heavy': .*'light' or 'paper'",
     ),
     "setting's form": ("train dsae DATA --set points", "KEY=VALUE, got 'points'"),
+    "camera of a policy": (
+        "learn bc push --data DATA --state DSAE --camera top",
+        "no camera .top.; available: front",
+    ),
     "device": ("train dsae DATA --device gpu", "unknown device 'gpu': choose from auto, cpu, cuda"),
     "device of evaluate": ("evaluate DSAE --device gpu", "choose from auto, cpu, cuda"),
     "number": ("train dsae DATA --steps many", "steps = 'many': .* valid integer"),
