@@ -27,7 +27,7 @@ from dsae.commands.stages import Stage, Stages
 from envs.tasks import push
 
 STATES = {
-    "oracle": ("oracle", "told the block's true pose by the simulator"),
+    "oracle": ("oracle", "told the block's true position by the simulator"),
     "dsae": ("spatial autoencoder", "sees 16 learned points in the image"),
     "vae": ("VAE", "sees a VAE's code of the image"),
     "blind": ("no vision", "knows nothing about the block"),

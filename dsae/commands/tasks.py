@@ -25,6 +25,7 @@ from dsae.commands.options import argument, runtime
 from dsae.commands.progress import Bar
 from dsae.commands.rollout import FRESH_SEED
 from dsae.commands.survey import Finding
+from envs.errors import TaskError
 
 COLUMNS = ("task", "id", "steps", "actions", "objects", "expert", "frames/s", "factors")
 
@@ -77,7 +78,7 @@ def run(options: Options) -> int:
         runs.print_json([finding._asdict() for finding in findings])
     else:
         runs.say(table(findings))
-        runs.say("\nother suites: " + ", ".join(envs.adapter_names()))
+        runs.say("\n".join(["", *(_suite(adapter) for adapter in envs.adapter_names())]))
     return 0
 
 
@@ -140,6 +141,14 @@ def page(findings: list[Finding], pictures: Path, options: Options) -> str:
             f"Factors: {', '.join(finding.factors) or 'none'}.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _suite(adapter: str) -> str:
+    """One line on a suite: its tasks' names, or what to install for them."""
+    try:
+        return f"{adapter}: {', '.join(envs.adapted(adapter))}"
+    except TaskError as error:
+        return str(error)
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ class Reach(Task):
     XML = Path(__file__).with_suffix(".xml")
     GOAL_LOW = (0.36, -0.22, 0.05)
     GOAL_HIGH = (0.62, 0.22, 0.30)
+    LOOKS = {"goal": ("goal",)}
+    SIZES = {"goal": ("goal",)}
 
     def place(self, options: Mapping[str, Any]) -> None:
         """Draw the goal uniformly, or take `goal`, shape (3,) in metres."""

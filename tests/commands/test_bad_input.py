@@ -55,10 +55,6 @@ MISTAKES = {
         "collect push --factors lighting,smell",
         "unknown factor 'smell': choose from object_color, .*moving_distractors, all",
     ),
-    "a factor that a task lacks": (
-        "collect reach --factors object_size",
-        "unknown factor 'object_size': choose from lighting, ",
-    ),
     "task's image side": (
         "collect push --set width=7.5",
         "width is 7.5: it takes a whole number of 8 to 2048",

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import envs
+from envs.errors import TaskError
 from envs.task import Task
-from envs.variation import FACTORS
+from envs.variation import FACTORS, Variation
 
-MOVED = {"distractors", "moving_distractors"}
 SOLVED_ALIKE = sorted(set(FACTORS) - {"object_size"})  # factors that touch nothing physical
 
 
@@ -142,3 +142,12 @@ def test_nothing_that_stands_about_can_be_touched() -> None:
     for name in ("distractor1", "distractor2", "distractor3", "wanderer1", "wanderer2"):
         geom = task.model.geom(name)
         assert geom.contype == geom.conaffinity == 0
+
+
+def test_a_task_without_objects_has_no_factors_of_theirs() -> None:
+    model = make("reach").model
+    variation = Variation(model, ("all",), {}, {})
+    assert "lighting" in variation.names
+    assert not any(name.startswith("object") for name in variation.names)
+    with pytest.raises(TaskError, match="unknown factor 'object_size': choose from lighting, "):
+        Variation(model, ("object_size",), {}, {})
