@@ -35,7 +35,7 @@ ALL = "all"  # names every factor that a task has
 
 _CHANGED = (
     "geom_rgba", "geom_size", "geom_pos", "geom_rbound", "geom_aabb", "geom_matid", "geom_group",
-    "body_mass", "body_inertia", "body_pos", "body_ipos", "mat_rgba", "light_pos", "light_diffuse",
+    "bvh_aabb", "body_mass", "body_inertia", "body_pos", "body_ipos", "mat_rgba", "light_pos", "light_diffuse",
     "cam_pos", "cam_quat",
 )  # fmt: skip
 
@@ -146,6 +146,9 @@ def _object_size(scene: Scene, generator: np.random.Generator) -> dict[str, Any]
                     model.geom_size, model.geom_pos, model.geom_aabb, model.geom_rbound
                 ):  # fmt: skip
                     lengths[geom] *= scale
+            # The boxes that contacts are looked for in; MuJoCo 4 scales them itself, 3.3 does not.
+            first, count = model.body_bvhadr[body], model.body_bvhnum[body]
+            model.bvh_aabb[first : first + count] *= scale
             model.body_ipos[body] *= scale
             model.body_mass[body] *= scale**3
             model.body_inertia[body] *= scale**5
