@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from envs.motion import at_most, ramp
+
 TIP_HEIGHT = 0.03  # (metres) at which the finger pushes
 ORBIT = 0.085  # (metres) from the object's centre on the way round it
 CONTACT = 0.02  # (metres) from the object's centre within which it does not move sideways
@@ -27,8 +29,7 @@ def law(tip: np.ndarray, thing: np.ndarray, goal: np.ndarray) -> np.ndarray:
     miss = gap * np.sqrt(max(0.0, 1 - cosine**2)) if cosine > 0 else gap
     pushing = max(ramp(cosine, *ALIGNED), ramp(-miss, *MISS))
     velocity = pushing * _push(offset, ahead) + (1 - pushing) * _around(offset, ahead)
-    speed = float(np.linalg.norm(velocity))
-    return velocity * (min(1.0, SPEED / max(speed, 1e-9)) * ramp(gap, *ARRIVED))
+    return at_most(velocity, SPEED) * ramp(gap, *ARRIVED)
 
 
 def _push(offset: np.ndarray, ahead: np.ndarray) -> np.ndarray:
@@ -46,8 +47,3 @@ def _around(offset: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     # Too close, it first backs off; too far, it comes in while circling.
     radial = np.clip(GAIN * (ORBIT - radius), -SPEED, SPEED)
     return turn * SPEED * ramp(radius, CONTACT, ORBIT) * tangent + radial * outward
-
-
-def ramp(value: float, low: float, high: float) -> float:
-    """Return 0 below `low`, 1 above `high`, and a straight line between."""
-    return float(np.clip((value - low) / (high - low), 0.0, 1.0))

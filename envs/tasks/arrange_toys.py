@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs import pushing
-from envs.pushing import ramp
+from envs.motion import at_most, ramp
 from envs.robot import Move
 from envs.task import Task
 
@@ -144,8 +144,7 @@ class ArrangeToys(Task):
         away = ramp(float(np.linalg.norm(aside)), *COLUMN)
         wanted = away * FLIGHT + (1 - away) * height
         level = GAIN * aside
-        level *= min(1.0, SPEED / (float(np.linalg.norm(level)) + 1e-9))
-        level *= max(1 - away, ramp(tip[2], *ABOVE))
+        level = at_most(level, SPEED) * max(1 - away, ramp(tip[2], *ABOVE))
         return np.append(level, np.clip(GAIN * (wanted - tip[2]), -SPEED, SPEED))
 
 

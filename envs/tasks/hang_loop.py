@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs.engine import mujoco
+from envs.motion import ramp
 from envs.robot import DOWN, GRIPPER_JOINTS, HOME, JOINTS, Move
 from envs.task import Task
 
@@ -119,9 +120,9 @@ class HangLoop(Task):
         if over and not _goes_round(points):
             return Move(np.array([SPEED, 0.0, 0.0]), grip=1.0)  # back, for another try
         off = float(np.hypot(aside, above - CARRY))
-        along = 1.0 if over else 1.0 - _ramp(off, *ALIGNED)
+        along = 1.0 if over else 1.0 - ramp(off, *ALIGNED)
         rest = sum(self.model.geom(name).size[0] for name in ("hook_peg", "loop_top"))
-        height = rest + DROP + (CARRY - rest - DROP) * _ramp(abs(ahead), *ARRIVED)
+        height = rest + DROP + (CARRY - rest - DROP) * ramp(abs(ahead), *ARRIVED)
         missing = np.array([(1.0 - along) * entry, 0.0, height]) - (ahead, aside, above)
         opens = height < CARRY and bool((np.abs(missing) < OPEN).all())
         return Move(np.clip(GAIN * missing, -LIMITS, LIMITS), grip=-1.0 if opens else 1.0)
@@ -141,8 +142,3 @@ def _goes_round(points: Mapping[str, np.ndarray]) -> bool:
     _, y, z = points["goal"]
     sides = points["loop_left"][1] + INSIDE < y < points["loop_right"][1] - INSIDE
     return bool(sides and points["loop_bottom"][2] + INSIDE < z < points["loop_top"][2])
-
-
-def _ramp(value: float, low: float, high: float) -> float:
-    """Return 0 below `low`, 1 above `high`, and a straight line between."""
-    return float(np.clip((value - low) / (high - low), 0.0, 1.0))

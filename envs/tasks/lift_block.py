@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.motion import at_most, ramp
 from envs.robot import Move
 from envs.task import Task
 
@@ -74,13 +75,10 @@ class LiftBlock(Task):
         width = 2 * self.model.geom("block").size[1]
         closed = self.robot.opening < GRIPPED * width
         if closed and np.linalg.norm(away) < WITHIN:
-            return Move(_at_most(GAIN * np.array([0, 0, self.goal[2] - block[2]])), grip=1.0)
+            return Move(at_most(GAIN * np.array([0, 0, self.goal[2] - block[2]]), SPEED), grip=1.0)
         off = float(np.linalg.norm(away[:2]))
-        above = HOVER * np.clip((off - ABOVE[0]) / (ABOVE[1] - ABOVE[0]), 0, 1)
+        above = HOVER * ramp(off, *ABOVE)
         ready = np.linalg.norm(away) < READY
-        return Move(_at_most(GAIN * (away + np.array([0, 0, above]))), grip=1.0 if ready else -1.0)
-
-
-def _at_most(velocity: np.ndarray) -> np.ndarray:
-    """Limit a velocity, shape (3,), to `SPEED`."""
-    return velocity * min(1.0, SPEED / (float(np.linalg.norm(velocity)) + 1e-9))
+        return Move(
+            at_most(GAIN * (away + np.array([0, 0, above])), SPEED), grip=1.0 if ready else -1.0
+        )

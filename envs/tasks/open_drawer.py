@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.pushing import ramp
+from envs.motion import at_most, ramp
 from envs.robot import Move
 from envs.task import Task
 
@@ -45,6 +45,7 @@ class OpenDrawer(Task):
         "drawer": ("drawer_front", "drawer_left", "drawer_right", "drawer_back", "drawer_floor"),
         "handle": ("handle_bar", "handle_left", "handle_right"),
     }
+    SIZES = {"handle": ("handle",)}
 
     def place(self, options: Mapping[str, Any]) -> None:
         """Draw all, or take `cabinet` (x, y, yaw, height) and `goal` (opening,), metres, rad."""
@@ -99,7 +100,7 @@ class OpenDrawer(Task):
             aside = ramp(float(np.max(np.abs(offset[:2]) / PLAY)), *CENTRED)
             height = aside * CLEARANCE - (1 - aside) * BELOW
             velocity = GAIN * np.append(-offset[:2], height - offset[2])
-            velocity[:2] *= min(1.0, SPEED / (float(np.linalg.norm(velocity[:2])) + 1e-9))
+            velocity[:2] = at_most(velocity[:2], SPEED)
             # Beside the loop it first rises.
             velocity[:2] *= max(1 - aside, ramp(offset[2], *LOW))
         velocity[2] = np.clip(velocity[2], -SPEED, SPEED)
