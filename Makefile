@@ -5,8 +5,11 @@ WORKERS ?= 2
 # Tests run in WORKERS processes; more threads than that would only get in each other's way.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+# Each suite of envs/adapters has an environment of its own, .venv-NAME (.ci/adapter.sh).
+ADAPTERS := $(filter-out __init__,$(basename $(notdir $(wildcard envs/adapters/*.py))))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format clean
+.PHONY: help setup demo test test-all $(ADAPTERS:%=test-%) lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +23,12 @@ demo: setup ## the whole road once: video to features to a policy (ARGS=--quick 
 test: lint ## lint, types, import contracts and the fast tests
 	$(PYTEST)
 
-test-all: setup ## the slow tests, which `make test` leaves out; a skipped test fails
+test-all: setup $(ADAPTERS:%=test-%) ## the slow tests and the adapters, which `make test` leaves out
 	DSAE_NO_SKIP=1 $(PYTEST) -m slow
+
+$(ADAPTERS:%=test-%): test-%: setup
+	@.ci/adapter.sh $*
+	DSAE_NO_SKIP=1 $(PYTEST:$(BIN)/%=.venv-$*/bin/%) -m adapter -k $*
 
 lint: setup ## style, format, types and import contracts
 	$(BIN)/ruff check .

@@ -86,12 +86,14 @@ class Episode:
         for name, axes in _AXES.items():
             if (array := getattr(self, name)) is not None:
                 _check_axes(name, array, axes)
-        named = {f"keypoints of {camera!r}": array for camera, array in self.keypoints.items()}
+        named: dict[str, NDArray[Any]] = {
+            f"keypoints of {camera!r}": pixels for camera, pixels in self.keypoints.items()
+        }
         named |= {} if self.points is None else {"points": self.points}
-        for name, array in named.items():
-            if array.ndim != 3 or array.shape[1:] != (len(self.keypoint_names), 3):
+        for name, places in named.items():
+            if places.ndim != 3 or places.shape[1:] != (len(self.keypoint_names), 3):
                 count = len(self.keypoint_names)
-                raise DataError(f"{name} are {_kind(array)}, not (T, {count}, 3) as named")
+                raise DataError(f"{name} are {_kind(places)}, not (T, {count}, 3) as named")
         lengths = {name: len(array) for name, array in self._arrays().items()}
         if not lengths or not all(lengths.values()):
             raise DataError("an episode needs at least one frame or observation")

@@ -60,7 +60,7 @@ class Cameras:
             pixels, depth = view.project(self._model, data, points)
             seen = view.inside(pixels, depth)
             for i in np.flatnonzero(seen):
-                seen[i] = view.unoccluded(self._model, data, points[i], bodies[i])
+                seen[i] = view.unoccluded(self._model, data, points[i], bodies[int(i)])
             result[name] = np.column_stack([pixels, seen]).astype(np.float32)
         return self._one_or_all(result)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def ramp(value: float, low: float, high: float) -> float:
-    """Return 0 below `low`, 1 above `high`, and a straight line between."""
+    """Return 0 below `low`, 1 above `high`, and a straight line between; `low` may be the larger."""
     return float(np.clip((value - low) / (high - low), 0.0, 1.0))
 
 

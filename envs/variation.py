@@ -35,8 +35,8 @@ ALL = "all"  # names every factor that a task has
 
 _CHANGED = (
     "geom_rgba", "geom_size", "geom_pos", "geom_rbound", "geom_aabb", "geom_matid", "geom_group",
-    "bvh_aabb", "body_mass", "body_inertia", "body_pos", "body_ipos", "mat_rgba", "light_pos", "light_diffuse",
-    "cam_pos", "cam_quat",
+    "bvh_aabb", "body_mass", "body_inertia", "body_pos", "body_ipos", "mat_rgba", "light_pos",
+    "light_diffuse", "cam_pos", "cam_quat",
 )  # fmt: skip
 
 
