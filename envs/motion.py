@@ -4,7 +4,10 @@ import numpy as np
 
 
 def ramp(value: float, low: float, high: float) -> float:
-    """Return 0 below `low`, 1 above `high`, and a straight line between; `low` may be the larger."""
+    """Return 0 at `low` and before, 1 at `high` and beyond, and a straight line between.
+
+    `low` may be the larger of the two.
+    """
     return float(np.clip((value - low) / (high - low), 0.0, 1.0))
 
 
