@@ -194,15 +194,24 @@ def test_missing_opengl_says_which_line_installs_it_and_is_checked_again(machine
     assert machine.setup().returncode == 0
 
 
+SUITES = sorted(file.stem for file in (ROOT / ".ci" / "adapters").glob("*.txt"))
+
+
 def requirements() -> dict[str, Requirement]:
+    """What the project and its extras need, those of other people's suites apart."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lists = [project["dependencies"], *project["optional-dependencies"].values()]
-    found = [Requirement(line) for lines in lists for line in lines]
+    extras = project["optional-dependencies"]
+    lists = [project["dependencies"], *(extras[name] for name in extras if name not in SUITES)]
+    return _by_name([line for lines in lists for line in lines])
+
+
+def _by_name(lines: list[str]) -> dict[str, Requirement]:
+    found = [Requirement(line) for line in lines]
     return {_normal(each.name): each for each in found if each.name != "dsae"}
 
 
-def pins() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+def pins(file: str = "constraints.txt") -> dict[str, str]:
+    lines = (ROOT / file).read_text().splitlines()
     pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
     return {_normal(name): version for name, version in pairs}
 
@@ -215,6 +224,15 @@ def _normal(name: str) -> str:
 def test_every_requirement_has_an_allowed_pin(name: str) -> None:
     assert name in pins(), f"pin {name} in constraints.txt"
     assert requirements()[name].specifier.contains(pins()[name])
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_is_tested_with_what_its_extra_allows(suite: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = _by_name(project["optional-dependencies"][suite])
+    pinned = pins(f".ci/adapters/{suite}.txt")
+    for name, requirement in wanted.items():
+        assert requirement.specifier.contains(pinned[name]), name
 
 
 def test_the_pins_hold_no_local_builds() -> None:
