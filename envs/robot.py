@@ -7,6 +7,7 @@ from gymnasium import spaces
 
 from envs.control import CartesianController, tilt_of
 from envs.engine import mujoco
+from envs.errors import TaskError
 
 ActionMode = Literal["cartesian", "torque"]
 
@@ -78,9 +79,15 @@ class Robot:
         return float(sum(self._data.joint(name).qpos[0] for name in GRIPPER_JOINTS))
 
     def apply(self, action: np.ndarray) -> None:
-        """Do an action, shape (`action_size`,), for 1/20 s; what lies beyond [−1, 1] is clipped."""
+        """Do an action, shape (`action_size`,), for 1/20 s; what lies beyond [−1, 1] is clipped.
+
+        Raises TaskError for another shape, or numbers that are not finite.
+        """
         model, data = self._model, self._data
-        action = np.clip(np.asarray(action, np.float64), -1.0, 1.0)
+        action = np.asarray(action, np.float64)
+        if action.shape != (self.action_size,) or not np.isfinite(action).all():
+            raise TaskError(f"the action is {action}: it takes {self.action_size} finite numbers")
+        action = np.clip(action, -1.0, 1.0)
         if self.has_gripper:
             data.ctrl[JOINTS:] = action[-1]
         if self.action_mode == "torque":

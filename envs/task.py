@@ -43,6 +43,8 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012
     XML: ClassVar[Path]
+    START: ClassVar[np.ndarray] = HOME
+    """Joint positions in rad, round which an episode starts."""
     HORIZON: ClassVar[int] = 100
     """Steps of an episode, 20 a second."""
     HOLD: ClassVar[float] = 0.0
@@ -120,6 +122,12 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         """Put a mocap body at a position, shape (3,) in metres."""
         self.data.mocap_pos[self.model.body(body).mocapid[0]] = position
 
+    def stand(self, body: str, place: np.ndarray, height: float) -> None:
+        """Stand a free body at a place (x, y, yaw) in metres and rad, its centre at a height."""
+        x, y, yaw = place
+        self.data.joint(body).qpos[:3] = (x, y, height)
+        self.data.joint(body).qpos[3:] = (np.cos(yaw / 2), 0, 0, np.sin(yaw / 2))
+
     # Ground truth ----------------------------------------------------------------------------
 
     @property
@@ -179,8 +187,8 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         self.variation.draw(self.data, self.np_random.spawn(1)[0])
         mujoco.mj_resetData(self.model, self.data)
         self._steps = self._reached_for = 0
-        start = HOME + self.np_random.uniform(-START_SPREAD, START_SPREAD, JOINTS)
-        self.data.qpos[:JOINTS] = options.get("start", start)
+        start = self.START + self.np_random.uniform(-START_SPREAD, START_SPREAD, JOINTS)
+        self.data.qpos[:JOINTS] = chosen(options, "start", start)
         self.place(options)
         self.variation.move(self.data, 0.0)
         mujoco.mj_forward(self.model, self.data)
@@ -252,3 +260,21 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         if self.TURNING:
             bounds["object_rotation"] = spaces.Box(-1.0, 1.0, (4 * len(self.TURNING),))
         return spaces.Dict(bounds)
+
+
+def chosen(options: Mapping[str, Any], name: str, drawn: Any) -> np.ndarray:
+    """Return what `options` fix under a name, or else what was drawn; both of one shape.
+
+    Raises TaskError for anything else than finite numbers of that shape.
+    """
+    drawn = np.asarray(drawn, np.float64)
+    try:
+        value = np.array(options.get(name, drawn), np.float64)
+    except (TypeError, ValueError):
+        value = np.full(1, np.nan)
+    if value.shape != drawn.shape or not np.isfinite(value).all():
+        size = " x ".join(map(str, drawn.shape))
+        raise TaskError(
+            f"reset option '{name}' is {options[name]!r}: it takes {size} finite numbers"
+        )
+    return value

@@ -9,7 +9,7 @@ import numpy as np
 from envs import pushing
 from envs.motion import at_most, ramp
 from envs.robot import Move
-from envs.task import Task
+from envs.task import Task, chosen
 
 TOYS = ("block", "cylinder")
 CLOSE = 0.03  # (metres) from a toy to its goal, on the table: success
@@ -59,14 +59,12 @@ class ArrangeToys(Task):
         """
         yaw = self.np_random.uniform(-np.pi, np.pi)
         ways = self._draw_ways()
-        block = np.asarray(options.get("block", (*ways[0, 0], yaw)), float)
-        cylinder = np.asarray(options.get("cylinder", ways[1, 0]), float)
-        goals = np.asarray(options.get("goal", ways[:, 1]), float).reshape(2, 2)
+        block = chosen(options, "block", (*ways[0, 0], yaw))
+        cylinder = chosen(options, "cylinder", ways[1, 0])
+        goals = chosen(options, "goal", ways[:, 1].ravel()).reshape(2, 2)
         base = self.model.geom("cylinder_base")
-        joint = self.data.joint("block")
-        joint.qpos[:3] = (*block[:2], self.model.geom("block").size[2])
-        joint.qpos[3:] = (np.cos(block[2] / 2), 0, 0, np.sin(block[2] / 2))
-        self.data.joint("cylinder").qpos[:3] = (*cylinder, base.size[2] - base.pos[2])
+        self.stand("block", block, self.model.geom("block").size[2])
+        self.stand("cylinder", np.append(cylinder, 0.0), base.size[2] - base.pos[2])
         for name, goal in zip(self.GOALS, goals, strict=True):
             self.mark(name, (*goal, 0.0))
 

@@ -8,11 +8,9 @@ import numpy as np
 
 from envs.engine import mujoco
 from envs.motion import ramp
-from envs.robot import DOWN, GRIPPER_JOINTS, HOME, JOINTS, Move
-from envs.task import Task
+from envs.robot import DOWN, GRIPPER_JOINTS, Move
+from envs.task import Task, chosen
 
-# Joint positions with the tip at (0.66, 0, 0.32) m, pointing straight down.
-START = np.array([-0.0098, 0.3311, 0.0119, -1.4731, -0.0039, 1.796, 0.0023])  # (rad)
 HOOK_LOW, HOOK_HIGH = (0.385, -0.22, 0.17), (0.535, 0.22, 0.25)  # (metres) where the peg is
 HANG = 0.06  # (metres) from the peg down to the middle of a loop that hangs on it
 DEPTH, ASIDE = 0.03, 0.08  # (metres) from the peg: at least down to that middle, at most aside
@@ -48,6 +46,8 @@ class HangLoop(Task):
     """
 
     XML = Path(__file__).with_suffix(".xml")
+    # With the tip at (0.66, 0, 0.32) m, pointing straight down; below HOME is no room for the loop.
+    START = np.array([-0.0098, 0.3311, 0.0119, -1.4731, -0.0039, 1.796, 0.0023])  # (rad)
     HORIZON = 120
     HOLD = 1.0
     OBJECTS = ("loop", "loop_top", "loop_right", "loop_bottom", "loop_left", "hook")
@@ -66,9 +66,7 @@ class HangLoop(Task):
         """
         model, data = self.model, self.data
         hook = self.np_random.uniform(HOOK_LOW, HOOK_HIGH)
-        self.mark("goal", options.get("goal", hook))
-        if "start" not in options:
-            data.qpos[:JOINTS] += START - HOME  # higher: below HOME is no room for the loop
+        self.mark("goal", chosen(options, "goal", hook))
         mujoco.mj_kinematics(model, data)
         hand, loop = data.site("tool_end_effector"), data.joint("loop_top").qpos
         loop[:3] = hand.xpos

@@ -8,7 +8,7 @@ import numpy as np
 
 from envs.motion import at_most, ramp
 from envs.robot import Move
-from envs.task import Task
+from envs.task import Task, chosen
 
 CLOSE = 0.02  # (metres) from the block's height to the goal's: success
 BLOCK_LOW, BLOCK_HIGH = (0.40, -0.18), (0.60, 0.18)  # (metres) where the block lies
@@ -42,14 +42,11 @@ class LiftBlock(Task):
         """Draw block and height, or take `block` (x, y, yaw) and `goal` (z,), in metres, rad."""
         yaw = self.np_random.uniform(-BLOCK_YAW, BLOCK_YAW)
         block = np.append(self.np_random.uniform(BLOCK_LOW, BLOCK_HIGH), yaw)
-        block = np.asarray(options.get("block", block), float)
-        (height,) = options.get("goal", self.np_random.uniform(self.GOAL_LOW, self.GOAL_HIGH))
-        joint = self.data.joint("block")
-        joint.qpos[:3] = (*block[:2], self.model.geom("block").size[2])
-        joint.qpos[3:] = (np.cos(block[2] / 2), 0, 0, np.sin(block[2] / 2))
+        height = self.np_random.uniform(self.GOAL_LOW, self.GOAL_HIGH)
+        self.stand("block", chosen(options, "block", block), self.model.geom("block").size[2])
         for finger in ("tool_left", "tool_right"):
             self.data.joint(finger).qpos[0] = self.model.joint(finger).range[1]
-        self.mark("goal", (*POLE, height))
+        self.mark("goal", (*POLE, *chosen(options, "goal", height)))
 
     def goal_vector(self) -> np.ndarray:
         """Return the height to reach, shape (1,) in metres."""

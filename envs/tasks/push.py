@@ -8,7 +8,7 @@ import numpy as np
 
 from envs import pushing
 from envs.robot import Move
-from envs.task import Task
+from envs.task import Task, chosen
 
 CLOSE = 0.03  # (metres) from block to goal, on the table: success
 BLOCK_LOW, BLOCK_HIGH = (0.45, -0.16), (0.60, 0.16)  # (metres) where the block is dropped
@@ -32,11 +32,9 @@ class Push(Task):
         """Draw block and goal, or take `block` (x, y, yaw) and `goal` (x, y), in metres, rad."""
         yaw = self.np_random.uniform(-np.pi, np.pi)
         block = np.append(self.np_random.uniform(BLOCK_LOW, BLOCK_HIGH), yaw)
-        block = np.asarray(options.get("block", block), float)
-        goal = np.asarray(options.get("goal", self._draw_goal(block[:2])), float)
-        joint = self.data.joint("block")
-        joint.qpos[:3] = (*block[:2], self.model.geom("block").size[2])
-        joint.qpos[3:] = (np.cos(block[2] / 2), 0, 0, np.sin(block[2] / 2))
+        block = chosen(options, "block", block)
+        goal = chosen(options, "goal", self._draw_goal(block[:2]))
+        self.stand("block", block, self.model.geom("block").size[2])
         self.mark("goal", (*goal, 0.0))
 
     def _draw_goal(self, block: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import envs
+from envs.errors import TaskError
 from envs.robot import CONTROL_HZ, DOWN, MAX_SPEED
 
 
@@ -59,6 +60,15 @@ def test_actions_are_clipped(mode: str, size: int) -> None:
         second = beyond.step(np.full(size, 50.0, np.float32))[0]
     for key in first:
         np.testing.assert_array_equal(first[key], second[key])
+
+
+@pytest.mark.parametrize(
+    "action", [np.zeros(7), np.zeros(2), [0.1, np.nan, 0], [np.inf, 0, 0], 0.5]
+)
+def test_an_action_that_does_not_fit_says_what_it_takes(action: Any) -> None:
+    env = make("push")
+    with pytest.raises(TaskError, match="the action is .*: it takes 3 finite numbers"):
+        env.step(action)
 
 
 @pytest.mark.parametrize("joint", range(7))

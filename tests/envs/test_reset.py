@@ -46,6 +46,18 @@ def test_unknown_option_lists_those_there_are(name: str) -> None:
         assert known in str(caught.value)
 
 
+@pytest.mark.parametrize("name", envs.names())
+@pytest.mark.parametrize("value", [0.5, "left", [0.5] * 9, [np.nan] * 7, None, [[0.5, 0.1]]])
+def test_an_option_that_does_not_fit_says_what_it_takes(name: str, value: Any) -> None:
+    env = make(name)
+    for option in ("start", *env.OPTIONS):
+        with pytest.raises(
+            TaskError, match=f"reset option '{option}' is .* takes [1-9] finite num"
+        ):
+            env.reset(options={option: value})
+    env.reset(seed=0)  # and it still works
+
+
 def test_first_places_of_push_vary_within_their_limits() -> None:
     env = make("push")
     places = []
