@@ -67,7 +67,7 @@ def test_actions_are_clipped(mode: str, size: int) -> None:
 )
 def test_an_action_that_does_not_fit_says_what_it_takes(action: Any) -> None:
     env = make("push")
-    with pytest.raises(TaskError, match="the action is .*: it takes 3 finite numbers"):
+    with pytest.raises(TaskError, match=r"the action is .*: it takes 3 finite numbers"):
         env.step(action)
 
 
