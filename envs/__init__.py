@@ -92,4 +92,5 @@ for _name in names():
     gymnasium.register(
         id=f"{NAMESPACE}/{_class_name(_name)}-v0",
         entry_point=f"{__name__}.tasks.{_name}:{_class_name(_name)}",
+        disable_env_checker=True,  # it knows one picture, and several cameras give several
     )

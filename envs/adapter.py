@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 from envs.cameras import Cameras, one_of
 from envs.engine import mujoco
+from envs.errors import TaskError
 from envs.fast_rendering import fast_copy
 from envs.robot import MAX_EXTENT, MAX_JOINT_SPEED, nearest
 
@@ -75,9 +76,10 @@ class Adapter(gymnasium.Env[Observation, np.ndarray]):
         _leave_what_is_drawn(model)
         if rendering == "fast":
             drawn = fast_copy(model, height)
-        size = {"height": height, "width": width}
-        self.cameras = _Cameras(model, cameras, self.FRONT_CAMERA, **size)
-        self._drawn = _Cameras(drawn, cameras, self.FRONT_CAMERA, **size)
+        settings: dict[str, Any] = {"height": height, "width": width}
+        settings["aliases"] = {FRONT: self.FRONT_CAMERA}
+        self.cameras = Cameras(model, cameras, **settings)
+        self._drawn = Cameras(drawn, cameras, **settings)
         joints = [model.joint(name) for name in self.ARM]
         self._arm = [joint.id for joint in joints]
         self._qpos = [int(joint.qposadr[0]) for joint in joints]
@@ -184,20 +186,10 @@ class Adapter(gymnasium.Env[Observation, np.ndarray]):
         return spaces.Dict(bounds)
 
 
-class _Cameras(Cameras):
-    """The cameras of a suite, one of which is known as `front`, too."""
-
-    def __init__(
-        self, model: mujoco.MjModel, names: Sequence[str], front: str, *, height: int, width: int
-    ) -> None:
-        suites = names
-        if names and not isinstance(names, str):
-            for name in names:
-                one_of("camera", name, (FRONT, *(model.cam(i).name for i in range(model.ncam))))
-            suites = [front if name == FRONT else name for name in names]
-        super().__init__(model, suites, height=height, width=width)
-        self.names = tuple(names)
-        self._views = dict(zip(self.names, self._views.values(), strict=True))
+def no_options(options: Mapping[str, Any] | None) -> None:
+    """Refuse reset options: the suites have none."""
+    if options:
+        raise TaskError(f"unknown reset option '{next(iter(options))}': the suites have none")
 
 
 def _turns(model: mujoco.MjModel, body: int) -> bool:

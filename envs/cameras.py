@@ -1,6 +1,6 @@
 """A task's cameras: their images and where the named points appear in them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,24 @@ SIDES = (8, 2048)  # (pixels) least and largest side of an image
 class Cameras:
     """Named cameras of a MuJoCo model that draw images of one size.
 
+    `aliases` give further names to cameras of the model.
+
     Raises TaskError for an unknown or doubly named camera, or an unfit size.
     """
 
     def __init__(
-        self, model: mujoco.MjModel, names: Sequence[str], *, height: int, width: int
+        self,
+        model: mujoco.MjModel,
+        names: Sequence[str],
+        *,
+        height: int,
+        width: int,
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
+        aliases = aliases or {}
         _check_side("width", width)
         _check_side("height", height)
-        known = [model.cam(i).name for i in range(model.ncam)]
+        known = [*aliases, *(model.cam(i).name for i in range(model.ncam))]
         if isinstance(names, str) or not names or len(set(names)) < len(names):
             raise TaskError(f"cameras is {names!r}: it takes a list of names: {', '.join(known)}")
         for name in names:
@@ -31,7 +40,8 @@ class Cameras:
         self.names = tuple(names)
         self.height, self.width = height, width
         self._model = model
-        self._views = {name: Camera(model.cam(name).id, height, width) for name in names}
+        ids = {name: model.cam(aliases.get(name, name)).id for name in names}
+        self._views = {name: Camera(number, height, width) for name, number in ids.items()}
         model.vis.global_.offwidth, model.vis.global_.offheight = width, height
         self._renderer: mujoco.Renderer | None = None
 

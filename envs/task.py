@@ -32,7 +32,8 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
     `object_position` (3,) metres for each of `OBJECTS` and `object_rotation` (4,) quaternion
     (w ≥ 0) for each of `TURNING`.
 
-    Actions are described by `envs.robot.Robot`. An episode ends after `HORIZON` steps.
+    Actions are described by `envs.robot.Robot`. An episode ends after `HORIZON` steps;
+    Gymnasium's `max_episode_steps` can only shorten it.
 
     `reset(options={name: value})` starts from a chosen initial condition; `start` is the joint
     position (7,), the other names are the task's own (`OPTIONS`).
@@ -171,7 +172,9 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
 
     def success(self) -> bool:
         """Return whether the goal is reached, and has been for `HOLD` seconds."""
-        return self.reached() and self._reached_for >= round(self.HOLD * CONTROL_HZ)
+        # Reached at n + 1 moments in a row is reached for n steps.
+        moments = round(self.HOLD * CONTROL_HZ) + 1 if self.HOLD else 0
+        return self.reached() and self._reached_for >= moments
 
     # Gymnasium -------------------------------------------------------------------------------
 
@@ -189,9 +192,12 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         self._steps = self._reached_for = 0
         start = self.START + self.np_random.uniform(-START_SPREAD, START_SPREAD, JOINTS)
         self.data.qpos[:JOINTS] = chosen(options, "start", start)
+        _check_within("start", self.data.qpos[:JOINTS], *self.model.jnt_range[:JOINTS].T)
         self.place(options)
         self.variation.move(self.data, 0.0)
         mujoco.mj_forward(self.model, self.data)
+        if self.GOAL_LOW:
+            _check_within("goal", self.goal_vector(), self.GOAL_LOW, self.GOAL_HIGH)
         return self._observe(), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -278,3 +284,10 @@ def chosen(options: Mapping[str, Any], name: str, drawn: Any) -> np.ndarray:
             f"reset option '{name}' is {options[name]!r}: it takes {size} finite numbers"
         )
     return value
+
+
+def _check_within(name: str, value: np.ndarray, low: Any, high: Any) -> None:
+    """Raise TaskError for a reset option that lies outside its bounds."""
+    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    if np.any(value < low - 1e-6) or np.any(value > high + 1e-6):
+        raise TaskError(f"reset option '{name}' is {value}: it takes {low} to {high}")

@@ -1,8 +1,8 @@
 """Factors of variation: what may differ between episodes besides the places of things.
 
-Each factor is one function that changes the model and tells what it drew. A factor's numbers
-depend on the episode's seed and its own name alone: switching one on leaves the others, and the
-places of things, as they were.
+Each factor is one function that changes the model and tells what it drew, with random numbers of
+its own: switching one on leaves the others, and the places of things, as they were (but for a
+larger object, whose centre lies higher).
 """
 
 import colorsys
@@ -13,6 +13,7 @@ import numpy as np
 
 from envs.cameras import one_of
 from envs.engine import mujoco
+from envs.errors import TaskError
 
 SIZE_RANGE = (0.8, 1.2)  # factor on every length of an object
 TEXTURES = ("plain", "checker", "dots", "shade", "cross")  # materials of an object
@@ -36,7 +37,7 @@ ALL = "all"  # names every factor that a task has
 _CHANGED = (
     "geom_rgba", "geom_size", "geom_pos", "geom_rbound", "geom_aabb", "geom_matid", "geom_group",
     "bvh_aabb", "body_mass", "body_inertia", "body_pos", "body_ipos", "mat_rgba", "light_pos",
-    "light_diffuse", "cam_pos", "cam_quat",
+    "light_diffuse", "cam_pos", "cam_quat", "eq_data",
 )  # fmt: skip
 
 
@@ -79,7 +80,11 @@ class Variation:
         missing = set() if looks else {"object_color", "object_texture"}
         missing |= set() if sizes else {"object_size"}
         self.available = tuple(name for name in FACTORS if name not in missing)
-        for name in [names] if isinstance(names, str) else names:
+        if isinstance(names, str) or not isinstance(names, Sequence):
+            raise TaskError(
+                f"factors is {names!r}: it takes a list of names: {', '.join(self.available)}"
+            )
+        for name in names:
             one_of("factor", name, (*self.available, ALL))
         self.names = tuple(name for name in self.available if name in names or ALL in names)
         self.drawn: dict[str, Any] = {}
@@ -140,7 +145,10 @@ def _object_size(scene: Scene, generator: np.random.Generator) -> dict[str, Any]
     model, drawn = scene.model, {}
     for name, bodies in scene.sizes.items():
         scale = generator.uniform(*SIZE_RANGE)
-        for body in (model.body(body).id for body in bodies):
+        numbers = [model.body(body).id for body in bodies]
+        for body in numbers:
+            if model.body_parentid[body] in numbers:
+                model.body_pos[body] *= scale
             for geom in np.flatnonzero(model.geom_bodyid == body):
                 for lengths in (
                     model.geom_size, model.geom_pos, model.geom_aabb, model.geom_rbound
@@ -152,8 +160,12 @@ def _object_size(scene: Scene, generator: np.random.Generator) -> dict[str, Any]
             model.body_ipos[body] *= scale
             model.body_mass[body] *= scale**3
             model.body_inertia[body] *= scale**5
+        joined = np.isin(model.eq_obj1id, numbers) & np.isin(model.eq_obj2id, numbers)
+        model.eq_data[joined & (model.eq_type == mujoco.mjtEq.mjEQ_CONNECT), :6] *= scale
         drawn[name] = scale
+    extent, centre = float(model.stat.extent), model.stat.center.copy()
     mujoco.mj_setConst(model, scene.data)
+    model.stat.extent, model.stat.center[:] = extent, centre  # clipping and shadows hang on them
     return drawn
 
 

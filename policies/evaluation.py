@@ -62,7 +62,7 @@ def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
     except BaseException:
         env.close()
         raise
-    return StateObservation(env, policy.state)
+    return StateObservation(env, policy.state, policy.task.camera)
 
 
 def check_fits(policy: Policy, env: gymnasium.Env[Any, Any]) -> None:
@@ -83,6 +83,12 @@ def check_fits(policy: Policy, env: gymnasium.Env[Any, Any]) -> None:
         raise PolicyError(
             f"the policy gives {policy.actor.outputs} action numbers, "
             f"{task} takes {env.action_space.shape}"
+        )
+    cameras = env.spec.kwargs.get("cameras") if env.spec else None
+    if policy.state.encoder and cameras and policy.task.camera not in (None, *cameras):
+        raise PolicyError(
+            f"the policy sees through the camera '{policy.task.camera}', {task} draws "
+            f"{', '.join(cameras)}"
         )
     if policy.state.encoder:
         env.reset(seed=0)
@@ -107,7 +113,7 @@ def run_episode(
     steps, ended = 0, False
     while not ended:
         if on_frame:
-            on_frame(np.asarray(env.render()))
+            on_frame(np.asarray(frame_of(env.render(), env.get_wrapper_attr("camera"))))
         action = np.clip(actor.act(state[None])[0], low, high)
         state, _, terminated, truncated, info = env.step(action)
         steps, ended = steps + 1, terminated or truncated

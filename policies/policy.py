@@ -22,12 +22,8 @@ class Task(NamedTuple):
     """Gymnasium id."""
     settings: dict[str, Any]
     """Keyword arguments of `gymnasium.make`, the image size among them."""
-
-    @property
-    def camera(self) -> str | None:
-        """The camera that the policy sees through, where it is one of several."""
-        cameras = self.settings.get("cameras")
-        return cameras[0] if cameras else None
+    camera: str | None = None
+    """The camera that the policy sees through, where the environment has a choice."""
 
 
 class Policy(NamedTuple):

@@ -43,9 +43,11 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
 
 
 def frame_of(rendered: Any, camera: str | None) -> Any:
-    """Return the frame that `render` gave, or that of one camera where it gave several."""
+    """Return the frame that `render` gave; where it gave several, a camera's, or the first."""
     if not isinstance(rendered, Mapping):
         return rendered
+    if camera is None:
+        return next(iter(rendered.values()))
     if camera not in rendered:
         raise PolicyError(f"there is no camera '{camera}', only {', '.join(rendered)}")
     return rendered[camera]

@@ -14,6 +14,14 @@ from dsae.commands.errors import UsageError
 from envs.errors import TaskError
 
 DEFAULT_SIZE = "64"
+FLAGS = {
+    "width": "--size",
+    "height": "--size",
+    "resize": "--size",
+    "cameras": "--cameras",
+    "factors": "--factors",
+}
+"""What has a flag of its own, by its name among an environment's settings."""
 
 Size = Annotated[str, Field(coerce_numbers_to_str=True)]
 """An image size as `parse_size` reads it; a YAML file may give it as a number."""
@@ -62,8 +70,14 @@ def task_settings(
     Our own, adapters included, draw in any size with any of their cameras; the frames of others
     are resized.
     """
+    task_id = envs.task_id(task)
+    for name, flag in FLAGS.items():
+        if name in settings and (is_ours(task_id) or name == "resize"):
+            raise UsageError(f"{name} is given by {flag}: take it out of the settings")
     varied = {"factors": list(factors)} if factors else {}
-    if _is_ours(envs.task_id(task)):
+    if varied and is_ours(task_id) and not task_id.startswith(f"{envs.__name__}:"):
+        raise UsageError(f"{task} has no factors of variation")
+    if is_ours(task_id):
         height, width = parse_size(size or DEFAULT_SIZE)
         drawn = {"height": height, "width": width, "cameras": list(cameras)}
         return {**drawn, **varied, **settings}
@@ -108,6 +122,7 @@ def _try(factory: Callable[[], gymnasium.Env[Any, Any]]) -> None:
         env.close()
 
 
-def _is_ours(task_id: str) -> bool:
+def is_ours(task_id: str) -> bool:
+    """Return whether a full id is one of our own tasks, or comes through one of our adapters."""
     module = task_id.rpartition(":")[0]
     return module == envs.__name__ or module.startswith(f"{envs.__name__}.")

@@ -81,6 +81,8 @@ def run(options: Options) -> int:
     camera = None
     if encoder:
         camera = dataset.camera(options.camera or _trained_on(options.state))
+    elif options.camera:
+        raise UsageError(f"the state '{options.state}' sees no frames: leave --camera out")
     train_episodes, _ = dataset.split(options.held_out)
     shown, state = demonstrations(dataset, train_episodes, name, encoder, camera)
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
@@ -93,9 +95,9 @@ def run(options: Options) -> int:
 
             actor = learner.learn(shown, config, seed=options.seed, log=record)
         settings = dict(recorded.get("settings", {}))
-        if "cameras" in settings:
-            settings["cameras"] = [camera or settings["cameras"][0]]
-        made = policy.Task(task, settings)
+        if camera and "cameras" in settings:
+            settings["cameras"] = [camera]
+        made = policy.Task(task, settings, camera)
         learned = policy.Policy(state, actor, made, options.learner, name)
         policy.save(folder / policy.POLICY_FILE, learned, seed=options.seed)
         run_.finish()

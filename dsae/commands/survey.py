@@ -50,7 +50,8 @@ def look(name: str, episodes: int, seed: int, size: int) -> Finding:
     modes = ("cartesian", "torque") if hasattr(world, "robot") else ("",)
     sizes = {mode: _action_size(name, mode) for mode in modes}
     about = (sys.modules[type(world).__module__].__doc__ or "").partition("\n")[0]
-    names = getattr(world, "keypoint_names", ())
+    points = getattr(world, "keypoint_names", ())
+    others = ("end_effector", *getattr(world, "GOALS", ("goal",)))
     variation = getattr(world, "variation", None)
     measured = episodes > 0
     found = Finding(
@@ -59,7 +60,7 @@ def look(name: str, episodes: int, seed: int, size: int) -> Finding:
         about=about.partition(": ")[2].capitalize() or about,
         horizon=horizon,
         actions=sizes,
-        objects=tuple(n for n in names if n != "end_effector" and not n.startswith("goal")),
+        objects=tuple(name for name in points if name not in others),
         factors=variation.available if variation else (),
         has_expert=has_expert,
         episodes=episodes,

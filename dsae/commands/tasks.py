@@ -18,7 +18,7 @@ from pydantic import Field
 import envs
 from data.files import make_folder, write_atomically
 from data.processes import spawn_pool
-from dsae.commands import opengl, runs, survey
+from dsae.commands import environments, opengl, runs, survey
 from dsae.commands.environments import Names
 from dsae.commands.errors import UsageError
 from dsae.commands.options import argument, runtime
@@ -58,8 +58,9 @@ def run(options: Options) -> int:
     if options.page and options.page.suffix != ".md":
         raise UsageError(f"the page is a .md, not '{options.page.name}'")
     names = options.names or envs.names()
-    for name in names:
-        envs.task_id(name)  # an unknown one is said here, not by a worker
+    for name in names:  # an unknown one is said here, not by a worker
+        if not environments.is_ours(envs.task_id(name)):
+            raise UsageError(f"{name} is neither one of our tasks nor a suite's: leave it out")
     folder = options.pictures
     if options.page:
         folder = folder or options.page.with_suffix("")
@@ -136,9 +137,9 @@ def page(findings: list[Finding], pictures: Path, options: Options) -> str:
             "",
             f"![{finding.name}]({pictures / (_file(finding.name) + '.png')})",
             "",
-            "Above: an episode of the expert. Below: first frames with every factor of variation.",
-            "",
-            f"Factors: {', '.join(finding.factors) or 'none'}.",
+            f"Above: {'the expert' if finding.has_expert else 'random actions'}, from the first "
+            "frame to the last."
+            + (" Below: first frames with every factor of variation." if finding.factors else ""),
         ]
     return "\n".join(lines) + "\n"
 

@@ -18,7 +18,7 @@ with contextlib.redirect_stderr(io.StringIO()):  # it prints news about hands, i
     from gymnasium_robotics.envs.fetch.reach import MujocoFetchReachEnv
     from gymnasium_robotics.envs.fetch.slide import MujocoFetchSlideEnv
 
-from envs.adapter import FRONT, Adapter, Observation, Rendering
+from envs.adapter import FRONT, Adapter, Observation, Rendering, no_options
 from envs.cameras import one_of
 from envs.engine import mujoco
 
@@ -104,7 +104,8 @@ class Fetch(Adapter):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode, which the seed alone decides."""
+        """Start an episode, which the seed alone decides; TaskError for any option."""
+        no_options(options)
         super().reset(seed=seed)
         self._suite.np_random = self.np_random
         observation, _ = self._suite.reset()

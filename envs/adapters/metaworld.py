@@ -14,7 +14,7 @@ import metaworld as suite
 import numpy as np
 from metaworld.policies import ENV_POLICY_MAP
 
-from envs.adapter import FRONT, Adapter, Observation, Rendering
+from envs.adapter import FRONT, Adapter, Observation, Rendering, no_options
 from envs.cameras import one_of
 from envs.engine import mujoco
 
@@ -100,7 +100,8 @@ class MetaWorld(Adapter):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode, which the seed alone decides."""
+        """Start an episode, which the seed alone decides; TaskError for any option."""
+        no_options(options)
         super().reset(seed=seed)
         self._suite.np_random = self.np_random
         mujoco.mj_resetData(self.model, self.data)

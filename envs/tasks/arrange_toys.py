@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs import pushing
+from envs.errors import TaskError
 from envs.motion import at_most, ramp
 from envs.robot import Move
 from envs.task import Task, chosen
@@ -18,6 +19,7 @@ PUSH_RANGE = (0.08, 0.20)  # (metres) from a toy to its goal at the start
 REACH = ((0.35, -0.27), (0.69, 0.27))  # (metres) where the finger may have to start a push
 START = np.array([0.40, 0.0])  # (metres) where the finger's tip stands at the start, about
 FREE = 0.09  # (metres) between that and a toy
+TOUCHING = 0.08  # (metres) between the toys' centres: they may overlap
 ROOM = 0.10  # (metres) between the ways of the two toys, the finger's way behind them included
 FAR = 0.15  # (metres) over which the dense reward falls to 1/e
 
@@ -67,6 +69,8 @@ class ArrangeToys(Task):
         self.stand("cylinder", np.append(cylinder, 0.0), base.size[2] - base.pos[2])
         for name, goal in zip(self.GOALS, goals, strict=True):
             self.mark(name, (*goal, 0.0))
+        if np.linalg.norm(block[:2] - cylinder) < TOUCHING:
+            raise TaskError(f"block at {block[:2]} and cylinder at {cylinder} overlap: choose both")
 
     def _draw_ways(self) -> np.ndarray:
         """Draw where each toy starts and has to go, shape (toys, 2, 2), until both can be served.

@@ -13,7 +13,7 @@ from envs.task import Task, chosen
 CLOSE = 0.02  # (metres) from the block's height to the goal's: success
 BLOCK_LOW, BLOCK_HIGH = (0.40, -0.18), (0.60, 0.18)  # (metres) where the block lies
 BLOCK_YAW = 0.4  # (rad) half-width of the block's first turn; the fingers straighten it
-POLE = (0.45, 0.27)  # (metres) where the goal's mark hangs
+MARK = (0.45, 0.27)  # (metres) where the goal's mark hangs
 FAR = 0.1  # (metres) over which the dense reward falls to 1/e
 
 # The expert's constants.
@@ -46,7 +46,7 @@ class LiftBlock(Task):
         self.stand("block", chosen(options, "block", block), self.model.geom("block").size[2])
         for finger in ("tool_left", "tool_right"):
             self.data.joint(finger).qpos[0] = self.model.joint(finger).range[1]
-        self.mark("goal", (*POLE, *chosen(options, "goal", height)))
+        self.mark("goal", (*MARK, *chosen(options, "goal", height)))
 
     def goal_vector(self) -> np.ndarray:
         """Return the height to reach, shape (1,) in metres."""

@@ -96,6 +96,9 @@ class ScoopBag(Task):
         super().__init__(**settings)
         self._bodies = np.array([self.model.body(name).id for name in self.GRAINS])
         self._first = self.model.joint("grain00_x").qposadr[0]
+        names = [self.model.geom(i).name for i in range(self.model.ngeom)]
+        self._is_tool = np.array([name.startswith("tool_") for name in names])
+        self._is_grain = np.array([name.startswith("grain") for name in names])
         self._threads = self.model.tendon_lengthspring.copy()
 
     def place(self, options: Mapping[str, Any]) -> None:
@@ -104,7 +107,7 @@ class ScoopBag(Task):
         bag = np.append(self.np_random.uniform(BAG_LOW, BAG_HIGH), yaw)
         jitter = self.np_random.uniform(-JITTER, JITTER, (ROWS * ROWS, 3))
         bag = chosen(options, "bag", bag)
-        goal = chosen(options, "goal", self._draw_goal(bag))
+        goal = chosen(options, "goal", (0, 0) if "goal" in options else self._draw_goal(bag))
         self.mark("bowl", (*goal, 0.0))
         radius = self.model.geom("grain00").size[0]
         scale = radius / GRAIN
@@ -120,7 +123,7 @@ class ScoopBag(Task):
         self.data.qpos[self._first : self._first + places.size] = (places - nominal).ravel()
 
     def _draw_goal(self, bag: np.ndarray) -> np.ndarray:
-        while True:
+        while True:  # on one side of the bag or the other there is room, wherever it lies
             goal = self.np_random.uniform(self.GOAL_LOW, self.GOAL_HIGH)
             if abs(goal[1] - bag[1]) >= ASIDE:
                 return goal
@@ -144,8 +147,13 @@ class ScoopBag(Task):
         return float(np.linalg.norm(self.grains().mean(axis=0) - self.goal))
 
     def reached(self) -> bool:
-        """Return whether `SHARE` of the bag is in the bowl."""
-        return self.inside() >= SHARE
+        """Return whether `SHARE` of the bag is in the bowl, dropped: off the spatula."""
+        return self.inside() >= SHARE and not self._on_spatula()
+
+    def _on_spatula(self) -> bool:
+        pairs = self.data.contact.geom  # (contacts, 2)
+        with_tool = self._is_tool[pairs].any(axis=1)
+        return bool(self._is_grain[pairs[with_tool]].any())
 
     def dense_reward(self) -> float:
         """Return 1 for what is in the bowl; else at most 0.6 for reaching, lifting, carrying."""

@@ -28,7 +28,7 @@ MISTAKES = {
         "trunk = 'heavy': .*'light' or 'paper'",
     ),
     "setting's form": ("train dsae DATA --set points", "KEY=VALUE, got 'points'"),
-    "camera of a policy": (
+    "camera of an encoder": (
         "learn bc push --data DATA --state DSAE --camera top",
         "no camera .top.; available: front",
     ),
@@ -55,10 +55,16 @@ MISTAKES = {
         "collect push --factors lighting,smell",
         "unknown factor 'smell': choose from object_color, .*moving_distractors, all",
     ),
-    "task's image side": (
-        "collect push --set width=7.5",
-        "width is 7.5: it takes a whole number of 8 to 2048",
+    "task's image side": ("collect push --set width=7", "width is given by --size"),
+    "task's cameras": ("collect push --set cameras=[side]", "cameras is given by --cameras"),
+    "task's factors": ("collect push --set factors=all", "factors is given by --factors"),
+    "theirs, resized": ("collect CartPole-v1 --set resize=[8,8]", "resize is given by --size"),
+    "camera of a state without frames": (
+        "learn bc push --data DATA --state oracle --camera front",
+        "the state 'oracle' sees no frames: leave --camera out",
     ),
+    "look at another's task": ("tasks CartPole-v1", "CartPole-v1 is neither one of our tasks nor"),
+    "look at a package's task": ("tasks nowhere:Two-v0", "nowhere:Two-v0 is neither"),
     "task's render mode": ("collect push --set render_mode=human", "render_mode is rgb_array"),
     "task of others that fails": (
         "collect CartPole-v1 --controller random --set sutton_barto_reward=1 nosuch=2",

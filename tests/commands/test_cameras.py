@@ -43,7 +43,9 @@ def test_the_factors_drawn_are_stored_with_each_episode(seen_twice: Path) -> Non
     assert len({str(factors) for factors in drawn}) == 3
 
 
-def test_a_policy_sees_through_the_camera_of_its_encoder(seen_twice: Path, tmp_path: Path) -> None:
+def test_a_policy_sees_through_the_camera_of_its_encoder(
+    seen_twice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     seen, learned = tmp_path / "seen", tmp_path / "learned"
     run("train", "dsae", seen_twice, "--camera", "side", "--steps", 2, "--batch", 2, *THREADS,
         "--held-out", 0.34, "--out", seen)  # fmt: skip
@@ -63,6 +65,12 @@ def test_a_policy_sees_through_the_camera_of_its_encoder(seen_twice: Path, tmp_p
     run("collect", "lift_block", "--controller", learned, "--cameras", "front,side", "--size",
         "32x48", "--episodes", 1, "--max-steps", 3, "--workers", 0, "--out", again)  # fmt: skip
     assert set(Dataset.open(again).read(0).images) == {"front", "side"}
+    capsys.readouterr()
+    call = ["collect", "lift_block", "--controller", learned, "--size", "32x48", "--episodes", 1]
+    assert main([*map(str, call), "--workers", "0", "--out", str(tmp_path / "wrong")]) == 2
+    assert (
+        "sees through the camera 'side', dsae/LiftBlock-v0 draws front" in capsys.readouterr().err
+    )
 
 
 def test_another_camera_can_be_asked_for(seen_twice: Path, tmp_path: Path) -> None:

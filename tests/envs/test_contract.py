@@ -14,6 +14,17 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 import envs
 from envs.task import Task
 
+NOISE = 1e-4  # spread of an observation that nothing but rounding and contact noise moves
+# What keeps its height and its tilt unless it is tipped over: (x, y, z) of each, quaternions.
+STILL = {
+    ("push", "object_position"): {2},
+    ("push", "object_rotation"): {1, 2},
+    ("lift_block", "object_position"): {2},
+    ("lift_block", "object_rotation"): {1, 2},
+    ("arrange_toys", "object_position"): {2, 5},
+    ("arrange_toys", "object_rotation"): {1, 2, 5, 6},
+}
+
 every_task = pytest.mark.parametrize("name", envs.names())
 every_mode = pytest.mark.parametrize("mode", ["cartesian", "torque"])
 
@@ -104,7 +115,10 @@ def test_no_observation_is_constant(name: str, mode: str) -> None:
             for key, value in observation.items():
                 seen.setdefault(key, []).append(value)
     for key, values in seen.items():
-        assert (np.ptp(values, axis=0) > 0).all(), key
+        spread = np.ptp(values, axis=0)
+        assert (spread > 0).all(), key
+        still = {int(i) for i in np.flatnonzero(spread < NOISE)}
+        assert still <= STILL.get((name, key), set()), key
 
 
 @every_task
@@ -158,7 +172,8 @@ def test_random_actions_never_leave_the_spaces(name: str, mode: str, steps: int)
         assert type(reward) is float
         assert 0 <= reward <= 1
         assert np.isfinite(info["distance"])
-    assert not task_of(env).data.warning.number.any()  # MuJoCo found nothing unstable
+        # MuJoCo found nothing unstable; it would start afresh, and a reset forgets the warning.
+        assert not task_of(env).data.warning.number.any()
 
 
 @every_task

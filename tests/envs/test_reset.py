@@ -46,6 +46,28 @@ def test_unknown_option_lists_those_there_are(name: str) -> None:
         assert known in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("push", {"goal": (5, 5)}, "'goal' is .*5.* it takes .*0.42"),
+        ("push", {"block": (0.9, 0.6, 0)}, "no goal is near enough to a block"),
+        ("open_drawer", {"goal": (1.0,)}, "'goal' is .*1.* it takes .*0.06"),
+        ("lift_block", {"goal": (5.0,)}, "'goal' is .*5.* it takes .*0.12"),
+        ("reach", {"start": [100.0] * 7}, "'start' is .*100.* it takes .*-2.89"),
+        ("arrange_toys", {"block": (0.5, 0.1, 0), "cylinder": (0.5, 0.1)}, "overlap: choose both"),
+    ],
+)
+def test_an_option_out_of_bounds_is_refused(name: str, options: Any, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        make(name).reset(seed=0, options=options)
+
+
+def test_everything_can_be_chosen_where_nothing_could_be_drawn() -> None:
+    env = make("push")
+    env.reset(options={"block": (0.8, 0.3, 0), "goal": (0.6, 0.1)})
+    assert env.distance() == pytest.approx(np.hypot(0.2, 0.2))
+
+
 @pytest.mark.parametrize("name", envs.names())
 @pytest.mark.parametrize("value", [0.5, "left", [0.5] * 9, [np.nan] * 7, None, [[0.5, 0.1]]])
 def test_an_option_that_does_not_fit_says_what_it_takes(name: str, value: Any) -> None:

@@ -56,7 +56,8 @@ def test_a_factor_changes_the_picture_and_says_how(name: str, factor: str) -> No
 def test_a_factor_leaves_the_places_of_things_alone(name: str, factor: str) -> None:
     plain, varied = make(name), make(name, factor)
     first, second = plain.reset(seed=5)[0], varied.reset(seed=5)[0]
-    tolerance = 0.02 if factor == "object_size" else 0  # a larger object's centre lies higher
+    # A larger object's centre lies higher, and the points of a larger loop farther apart.
+    tolerance = 0.05 if factor == "object_size" else 0
     for key in first:
         np.testing.assert_allclose(first[key], second[key], atol=tolerance, err_msg=key)
     if factor in SOLVED_ALIKE:
@@ -121,6 +122,27 @@ def test_a_larger_block_is_heavier_and_rests_on_the_table() -> None:
         assert height == pytest.approx(0.03 * scale)
         masses.append(scale)
     assert min(masses) < 0.95 < 1.05 < max(masses)
+
+
+def test_a_larger_loop_is_a_larger_ring_that_stays_closed() -> None:
+    task, sizes = make("hang_loop", "object_size"), []
+    for seed in range(6):
+        task.reset(seed=seed)
+        for _ in range(10):
+            task.step(np.array([0, 0, 0, 1], np.float32))
+        points = task.points()
+        height = float(points["loop_top"][2] - points["loop_bottom"][2])
+        sizes.append((task.factors()["object_size.loop"], height))
+        assert abs(task.data.efc_pos[task.data.efc_type == 0]).max() < 2e-3  # the seam holds
+    scales, heights = np.array(sorted(sizes)).T
+    assert np.ptp(scales) > 0.15
+    np.testing.assert_allclose(heights / scales, np.mean(heights / scales), rtol=0.1)
+
+
+@pytest.mark.parametrize("factors", ["moving_distractors", None, 5])
+def test_factors_are_a_list(factors: Any) -> None:
+    with pytest.raises(TaskError, match="it takes a list of names: object_color, "):
+        gymnasium.make("envs:dsae/Push-v0", factors=factors)
 
 
 def test_moving_distractors_move_and_still_ones_do_not() -> None:
