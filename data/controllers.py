@@ -134,6 +134,8 @@ class ExpertController:
         """Ask the expert, which sees the simulator's own state instead of the observation."""
         low, high = self._space.low, self._space.high
         intended = np.clip(self._expert(), low, high).astype(self._space.dtype)
+        if not self._scale:
+            return Command(intended, intended)
         noise = self._scale * (high - low) / 2 * self._noise.sample().reshape(self._space.shape)
         executed = np.clip(intended + noise, low, high).astype(self._space.dtype)
         return Command(executed, intended)

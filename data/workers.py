@@ -9,7 +9,7 @@ from data.controllers import Controller, Env
 from data.episode import write
 from data.index import Entry, entry_of
 from data.processes import spawn_pool
-from data.rollout import rollout
+from data.rollout import Film, rollout
 
 
 class Job(NamedTuple):
@@ -29,6 +29,7 @@ class _Collector:
         self._job = job
         self._env = job.make_env()
         self._controller = job.make_controller()
+        self._films = {camera: Film() for camera in job.cameras}
 
     def collect(self, path: Path, seed: int) -> Entry:
         episode = rollout(
@@ -38,6 +39,7 @@ class _Collector:
             cameras=self._job.cameras,
             max_steps=self._job.max_steps,
             meta=self._job.meta,
+            films=self._films,
         )
         write(path, episode)
         return entry_of(path)

@@ -56,7 +56,7 @@ class Cameras:
         images = {}
         for name, view in self._views.items():
             self._renderer.update_scene(data, view.id)
-            images[name] = self._renderer.render().copy()
+            images[name] = self._renderer.render()  # a new array each time
         return self._one_or_all(images)
 
     def keypoints(self, data: mujoco.MjData, points: np.ndarray, bodies: Sequence[int]) -> Any:
@@ -69,9 +69,10 @@ class Cameras:
         for name, view in self._views.items():
             pixels, depth = view.project(self._model, data, points)
             seen = view.inside(pixels, depth)
-            for i in np.flatnonzero(seen):
-                seen[i] = view.unoccluded(self._model, data, points[i], bodies[int(i)])
-            result[name] = np.column_stack([pixels, seen]).astype(np.float32)
+            for i, body in enumerate(bodies):
+                seen[i] = seen[i] and view.unoccluded(self._model, data, points[i], body)
+            result[name] = np.empty((len(points), 3), np.float32)
+            result[name][:, :2], result[name][:, 2] = pixels, seen
         return self._one_or_all(result)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ ANGULAR_GAIN = 25.0  # (1/s)
 POSTURE_GAIN = 10.0  # (1/s²) towards the home posture, where it does not move the hand
 POSTURE_DAMPING = 6.0  # (1/s)
 REGULARISATION = 1e-3  # (1/kg) keeps the inertia finite near singular postures
-_BELOW, _ABOVE = [7, 2, 3], [5, 6, 1]  # entries of a 3×3 matrix whose differences are its axis
+_DAMPING = np.repeat([VELOCITY_GAIN, ANGULAR_GAIN], 3)
 
 
 class CartesianController:
@@ -38,12 +38,15 @@ class CartesianController:
         *,
         tilts: bool = False,
     ) -> None:
-        self._site, self._home, self._rotation, self._tilts = site, home, rotation, tilts
+        self._site, self._rotation, self._tilts = site, rotation, tilts
+        self._joints = len(home)
         self._jacobian = np.zeros((6, model.nv))
         self._mobility = np.zeros((6, model.nv))  # J M⁻¹
         self._posture, self._force = np.zeros(model.nv), np.zeros(model.nv)
-        self._wrench = np.zeros(6)
+        self._wanted, self._wrench = np.zeros(6), np.zeros(6)
+        self._pull = POSTURE_GAIN * home
         self._regularisation = REGULARISATION * np.eye(6)
+        self._attitude = ATTITUDE_GAIN * _attitude_map(rotation)
 
     def torques(
         self, model: mujoco.MjModel, data: mujoco.MjData, velocity: np.ndarray, turn: float = 0.0
@@ -52,33 +55,43 @@ class CartesianController:
 
         `velocity` is the site's, shape (3,) in m/s; `turn` is its rate about y in rad/s.
         """
-        joints, jacobian, posture = len(self._home), self._jacobian, self._posture
-        joint_velocity = data.qvel[:joints]
+        joints, jacobian, posture = self._joints, self._jacobian, self._posture
         mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], self._site)
         mujoco.mj_solveM(model, data, self._mobility, jacobian)
-        twist = jacobian @ data.qvel
 
-        acceleration = np.empty(6)
-        acceleration[:3] = VELOCITY_GAIN * (velocity - twist[:3])
-        acceleration[3:] = ATTITUDE_GAIN * self._attitude_error(data) - ANGULAR_GAIN * twist[3:]
-        acceleration[4] += ANGULAR_GAIN * turn
-        posture[:joints] = POSTURE_GAIN * (self._home - data.qpos[:joints])
-        posture[:joints] -= POSTURE_DAMPING * joint_velocity
+        current = data.site_xmat[self._site]
+        if self._tilts:  # the orientation to keep is the one at the angle where it stands now
+            angle = tilt_of(current.reshape(3, 3) @ self._rotation.T)
+            self._attitude = ATTITUDE_GAIN * _attitude_map(tilted(self._rotation, angle))
+        wanted = self._wanted
+        wanted[:3] = VELOCITY_GAIN * velocity
+        wanted[3:] = self._attitude @ current
+        wanted[4] += ANGULAR_GAIN * turn
+        acceleration = wanted - _DAMPING * (jacobian @ data.qvel)
+        posture[:joints] = self._pull - POSTURE_GAIN * data.qpos[:joints]
+        posture[:joints] -= POSTURE_DAMPING * data.qvel[:joints]
         # With Λ = (J M⁻¹ Jᵀ)⁻¹, τ = Jᵀ Λ a + (1 − Jᵀ Λ J M⁻¹) M p = Jᵀ Λ (a − J p) + M p.
         mujoco.mj_mulM(model, data, self._force, posture)
-        inverse_inertia = self._mobility @ jacobian.T + self._regularisation
+        inverse_inertia = self._mobility @ jacobian.T
+        inverse_inertia += self._regularisation
         mujoco.mju_cholFactor(inverse_inertia, 0.0)
         mujoco.mju_cholSolve(self._wrench, inverse_inertia, acceleration - jacobian @ posture)
         return (self._wrench @ jacobian + self._force)[:joints]
 
-    def _attitude_error(self, data: mujoco.MjData) -> np.ndarray:
-        """The small rotation vector, in the world frame, to the orientation to keep, (3,) rad."""
-        current = data.site_xmat[self._site].reshape(3, 3)
-        wanted = self._rotation
-        if self._tilts:  # at whatever angle about y it stands now
-            wanted = tilted(wanted, tilt_of(current @ wanted.T))
-        error = (wanted @ current.T).ravel()
-        return 0.5 * (error[_BELOW] - error[_ABOVE])
+
+def _attitude_map(rotation: np.ndarray) -> np.ndarray:
+    """Return A, (3, 9), such that A @ R.ravel() is the small turn (rad) from R to a rotation."""
+    # With E = W Rᵀ the turn is half of (E₂₁ − E₁₂, E₀₂ − E₂₀, E₁₀ − E₀₁); Eᵢⱼ = Σₖ Wᵢₖ Rⱼₖ.
+    entries = np.zeros((3, 3, 9))
+    for j in range(3):
+        entries[:, j, 3 * j : 3 * j + 3] = rotation
+    return 0.5 * np.stack(
+        [
+            entries[2, 1] - entries[1, 2],
+            entries[0, 2] - entries[2, 0],
+            entries[1, 0] - entries[0, 1],
+        ]
+    )
 
 
 def tilt_of(rotation: np.ndarray) -> float:

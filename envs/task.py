@@ -87,9 +87,13 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         self.cameras = Cameras(self.model, cameras, height=height, width=width)
         self.robot = Robot(self.model, self.data, action_mode, tilts=self.TILTS)
         self.variation = Variation(self.model, factors, self.LOOKS, self.SIZES)
+        self._owners = [self.model.body(self.owner(name)).id for name in self.keypoint_names]
         self._steps = self._reached_for = 0
         self.action_space = spaces.Box(-1.0, 1.0, (self.robot.action_size,), np.float32)
         self.observation_space: spaces.Dict = self._observation_space()  # type: ignore[assignment]
+        boxes: dict[str, Any] = dict(self.observation_space.spaces)
+        self._low = {name: box.low for name, box in boxes.items()}
+        self._high = {name: box.high for name, box in boxes.items()}
 
     # What a task defines ---------------------------------------------------------------------
 
@@ -162,9 +166,9 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         if it lies within the image and nothing but its own body stands in front of it. With
         several cameras, a dict of such arrays by camera.
         """
-        points = self.points()
-        bodies = [self.model.body(self.owner(name)).id for name in points]
-        return self.cameras.keypoints(self.data, np.stack(list(points.values())), bodies)
+        return self.cameras.keypoints(
+            self.data, np.array(list(self.points().values())), self._owners
+        )
 
     def factors(self) -> dict[str, Any]:
         """Return what was drawn for this episode, by factor (and object)."""
@@ -207,10 +211,10 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         self.variation.move(self.data, self._steps / CONTROL_HZ)
         mujoco.mj_forward(self.model, self.data)  # positions of the state that is returned
         self._reached_for = self._reached_for + 1 if self.reached() else 0
-        failed = self.failed()
-        reward = float(self.success()) if self.reward == "sparse" else float(self.dense_reward())
+        failed, info = self.failed(), self._info()
+        reward = float(info["is_success"] if self.reward == "sparse" else self.dense_reward())
         ended = self._steps >= self.HORIZON
-        return self._observe(), 0.0 if failed else reward, failed, ended, self._info()
+        return self._observe(), 0.0 if failed else reward, failed, ended, info
 
     def render(self) -> Any:
         """Return the camera's image, uint8 (height, width, 3); of several, a dict by camera."""
@@ -249,9 +253,8 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         if self.TURNING:
             turns = [nearest(self.data.body(name).xquat, UNTURNED) for name in self.TURNING]
             observation["object_rotation"] = np.concatenate(turns)
-        box: dict[str, Any] = dict(self.observation_space.spaces)
         return {
-            name: np.clip(value, box[name].low, box[name].high).astype(np.float32)
+            name: np.minimum(np.maximum(value, self._low[name]), self._high[name], dtype=np.float32)
             for name, value in observation.items()
         }
 
