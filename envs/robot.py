@@ -14,7 +14,7 @@ ActionMode = Literal["cartesian", "torque"]
 CONTROL_HZ = 20
 MAX_SPEED = 0.3  # (m/s) of the end effector along each axis, for a Cartesian action of 1
 MAX_TURN = 1.5  # (rad/s) of a tilting tool, for an action of 1
-CONTROLLER_PERIOD = 2  # physics steps between two evaluations of the Cartesian controller
+CONTROLLER_PERIOD = 4  # physics steps between two evaluations of the Cartesian controller
 JOINTS = 7
 # Joint positions with a finger's tip at (0.40, 0, 0.05) m, pointing straight down.
 HOME = np.array([-0.01430, -0.02156, 0.01444, -2.72913, 0.00074, 2.70758, -0.00053])  # (rad)
