@@ -183,7 +183,7 @@ def collected(name: str, size: int, processes: int) -> float:
 def suite_lines(names: list[str]) -> list[str]:
     lines = [
         "Frames per second of process time, stepping (random actions) and drawing: the suite's "
-        "own visual settings and renderer size, and the adapter's fast ones.",
+        "own visual settings, and the adapter's fast ones.",
         "",
         "| task | settings | " + " | ".join(f"{size}×{size}" for size in SIZES) + " |",
         "|---|---|" + "---|" * len(SIZES),
