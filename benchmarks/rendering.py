@@ -32,6 +32,7 @@ from data.controllers import ExpertController
 from data.environments import make_env
 from data.processes import spawn_pool
 from dsae.commands import opengl
+from dsae.commands.survey import frames_per_second
 from envs import robot
 
 SIZES = (64, 128, 240)
@@ -160,7 +161,7 @@ def record(name: str) -> tuple[list[list[tuple[np.ndarray, int]]], np.ndarray]:
 
 
 def collected(name: str, size: int, processes: int) -> float:
-    """Frames per second of `data.collect`, from each process's first whole episode on."""
+    """Frames per second of `data.collect`, from each process's first `STARTING` episodes on."""
     marks: list[tuple[float, int]] = []
     horizon = gymnasium.make(envs.task_id(name)).unwrapped.HORIZON  # type: ignore[attr-defined]
     episodes = max(STARTING + 4, EPISODES[size] * 100 // horizon) * processes
@@ -201,20 +202,9 @@ def suite_rate(name: str, size: int, settings: str) -> float:
         envs.task_id(name), render_mode="rgb_array", width=size, height=size, rendering=settings
     )
     env.action_space.seed(0)
-    env.reset(seed=0)
-    env.render()
-    best = 0.0
-    for _ in range(TURNS):
-        begin, frames = time.process_time(), 0
-        while time.process_time() - begin < SPELL:
-            _, _, terminated, truncated, _ = env.step(env.action_space.sample())
-            env.render()
-            frames += 1
-            if terminated or truncated:
-                env.reset()
-        best = max(best, frames / (time.process_time() - begin))
+    rate = frames_per_second(env, env.action_space.sample, seed=0)
     env.close()
-    return best
+    return rate
 
 
 if __name__ == "__main__":

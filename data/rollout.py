@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.controllers import Controller, Env, task_name
+from data.controllers import Command, Controller, Env, task_name
 from data.episode import Episode
 from data.errors import DataError
 
@@ -79,11 +79,7 @@ def rollout(
     Raises:
         DataError: the environment renders no frames, or never ends and max_steps is None.
     """
-    if env.render_mode != "rgb_array":
-        raise DataError(
-            f"{task_name(env)} has render mode {env.render_mode!r}: "
-            'make it with render_mode="rgb_array", as frames are what an episode is about'
-        )
+    _check_draws(env)
     tracks: Tracks = defaultdict(list)
     films = films or {camera: Film() for camera in cameras}
     for film in films.values():
@@ -101,10 +97,7 @@ def rollout(
         observation, reward, terminated, truncated, info = env.step(command.executed)
         steps = len(tracks["rewards"]) + 1
         ended = bool(terminated or truncated or steps == max_steps)
-        tracks["actions"].append(_vector(command.executed))
-        tracks["intended_actions"].append(_vector(command.intended))
-        tracks["rewards"].append(float(reward))
-        tracks["dones"].append(ended)
+        _record_action(tracks, command, float(reward), ended)
         if not ended and max_steps is None and steps == STEP_LIMIT:
             raise DataError(
                 f"{task_name(env)} did not end within {STEP_LIMIT} steps: give max_steps"
@@ -116,6 +109,21 @@ def rollout(
     }
     images = {camera: film.frames() for camera, film in films.items()}
     return _episode(images, tracks, env, factors, {**_origin(env), **(meta or {}), **outcome})
+
+
+def _check_draws(env: Env) -> None:
+    if env.render_mode != "rgb_array":
+        raise DataError(
+            f"{task_name(env)} has render mode {env.render_mode!r}: "
+            'make it with render_mode="rgb_array", as frames are what an episode is about'
+        )
+
+
+def _record_action(tracks: Tracks, command: Command, reward: float, ended: bool) -> None:
+    tracks["actions"].append(_vector(command.executed))
+    tracks["intended_actions"].append(_vector(command.intended))
+    tracks["rewards"].append(reward)
+    tracks["dones"].append(ended)
 
 
 def _record_truth(

@@ -13,7 +13,8 @@ from envs.cameras import Cameras, one_of
 from envs.engine import mujoco
 from envs.errors import TaskError
 from envs.fast_rendering import fast_copy
-from envs.robot import MAX_EXTENT, MAX_JOINT_SPEED, nearest
+from envs.observation import MAX_EXTENT, bounded, nearest, object_spaces, rotations
+from envs.robot import MAX_JOINT_SPEED
 
 Rendering = Literal["fast", "default"]
 Observation = dict[str, np.ndarray]
@@ -27,7 +28,6 @@ TURNING_JOINTS = (
     mujoco.mjtJoint.mjJNT_BALL,
     mujoco.mjtJoint.mjJNT_HINGE,
 )
-UNTURNED = np.array([1.0, 0.0, 0.0, 0.0])
 HAND_REFERENCE = np.array([1.0, 0.0, 1.0, 0.0])  # both suites hold the hand near this rotation
 
 
@@ -60,11 +60,11 @@ class Adapter(gymnasium.Env[Observation, np.ndarray]):
         data: mujoco.MjData,
         objects: Mapping[str, int],
         *,
-        width: int,
-        height: int,
-        cameras: Sequence[str],
-        rendering: Rendering,
-        render_mode: str | None,
+        width: int = 64,
+        height: int = 64,
+        cameras: Sequence[str] = (FRONT,),
+        rendering: Rendering = "fast",
+        render_mode: str | None = None,
     ) -> None:
         one_of("rendering", rendering, get_args(Rendering))
         one_of("render_mode", render_mode, (None, *self.metadata["render_modes"]))
@@ -72,10 +72,12 @@ class Adapter(gymnasium.Env[Observation, np.ndarray]):
         self._objects = dict(objects)
         self._turning = [body for body in self._objects.values() if _turns(model, body)]
         _turn_upright(model, data)
-        drawn = copy.copy(model)
-        _leave_what_is_drawn(model)
         if rendering == "fast":
+            _leave_what_is_drawn(model)
             drawn = fast_copy(model, height)
+        else:
+            drawn = copy.copy(model)
+            _leave_what_is_drawn(model)
         settings: dict[str, Any] = {"height": height, "width": width}
         settings["aliases"] = {FRONT: self.FRONT_CAMERA}
         self.cameras = Cameras(model, cameras, **settings)
@@ -157,13 +159,9 @@ class Adapter(gymnasium.Env[Observation, np.ndarray]):
         if self._objects:
             observation["object_position"] = self.object_positions().reshape(-1)
         if self._turning:
-            turns = [nearest(self.data.xquat[body], UNTURNED) for body in self._turning]
-            observation["object_rotation"] = np.concatenate(turns)
-        box: dict[str, Any] = dict(self.observation_space.spaces)
-        return {
-            name: np.clip(value, box[name].low, box[name].high).astype(np.float32)
-            for name, value in observation.items()
-        }
+            turns = [self.data.xquat[body] for body in self._turning]
+            observation["object_rotation"] = rotations(turns)
+        return bounded(observation, self.observation_space)
 
     def _observation_space(self) -> spaces.Dict:
         limited = self.model.jnt_limited[self._arm, None]
@@ -178,12 +176,7 @@ class Adapter(gymnasium.Env[Observation, np.ndarray]):
         }
         if self.opening() is not None:
             bounds["gripper"] = spaces.Box(0.0, MAX_OPENING, (1,))
-        if self._objects:
-            size = (3 * len(self._objects),)
-            bounds["object_position"] = spaces.Box(-MAX_EXTENT, MAX_EXTENT, size)
-        if self._turning:
-            bounds["object_rotation"] = spaces.Box(-1.0, 1.0, (4 * len(self._turning),))
-        return spaces.Dict(bounds)
+        return spaces.Dict(bounds | object_spaces(len(self._objects), len(self._turning)))
 
 
 def no_options(options: Mapping[str, Any] | None) -> None:

@@ -8,6 +8,7 @@ from gymnasium import spaces
 from envs.control import CartesianController, tilt_of
 from envs.engine import mujoco
 from envs.errors import TaskError
+from envs.observation import MAX_EXTENT, nearest
 
 ActionMode = Literal["cartesian", "torque"]
 
@@ -21,7 +22,6 @@ HOME = np.array([-0.01430, -0.02156, 0.01444, -2.72913, 0.00074, 2.70758, -0.000
 DOWN = np.diag([1.0, -1.0, -1.0])  # the hand's orientation when it points at the table
 POINTING_DOWN = np.array([0.0, 1.0, 0.0, 0.0])  # the same as a quaternion (w, x, y, z)
 MAX_JOINT_SPEED = 20.0  # (rad/s) bound of the observation space
-MAX_EXTENT = 3.0  # (metres) bound of every position in the observation space
 MAX_OPENING = 0.1  # (metres) bound of a gripper's opening
 GRIPPER_JOINTS = ("tool_left", "tool_right")
 
@@ -135,8 +135,3 @@ class Robot:
         if self.has_gripper:
             bounds["gripper"] = spaces.Box(-MAX_OPENING, MAX_OPENING, (1,))
         return bounds
-
-
-def nearest(quaternion: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return the one of the two equal quaternions that lies nearer to a reference."""
-    return quaternion if quaternion @ reference >= 0 else -quaternion

@@ -12,14 +12,14 @@ from gymnasium import spaces
 from envs.cameras import Cameras, one_of
 from envs.engine import mujoco
 from envs.errors import TaskError
-from envs.robot import CONTROL_HZ, HOME, JOINTS, MAX_EXTENT, ActionMode, Move, Robot, nearest
+from envs.observation import bounded, object_spaces, rotations
+from envs.robot import CONTROL_HZ, HOME, JOINTS, ActionMode, Move, Robot
 from envs.variation import Variation
 
 RewardKind = Literal["dense", "sparse"]
 Observation = dict[str, np.ndarray]
 
 START_SPREAD = 0.03  # (rad) half-width of the uniform spread of the first joint positions
-UNTURNED = np.array([1.0, 0.0, 0.0, 0.0])
 FALLEN = -0.05  # (metres) height below which an object has left the table for good
 
 
@@ -91,9 +91,6 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         self._steps = self._reached_for = 0
         self.action_space = spaces.Box(-1.0, 1.0, (self.robot.action_size,), np.float32)
         self.observation_space: spaces.Dict = self._observation_space()  # type: ignore[assignment]
-        boxes: dict[str, Any] = dict(self.observation_space.spaces)
-        self._low = {name: box.low for name, box in boxes.items()}
-        self._high = {name: box.high for name, box in boxes.items()}
 
     # What a task defines ---------------------------------------------------------------------
 
@@ -132,6 +129,11 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         x, y, yaw = place
         self.data.joint(body).qpos[:3] = (x, y, height)
         self.data.joint(body).qpos[3:] = (np.cos(yaw / 2), 0, 0, np.sin(yaw / 2))
+
+    def touched_by(self, geoms: np.ndarray) -> np.ndarray:
+        """Return the numbers of the geoms that touch one of those of a mask, shape (ngeom,)."""
+        pairs = self.data.contact.geom  # (contacts, 2)
+        return np.concatenate([pairs[geoms[pairs[:, i]], 1 - i] for i in range(2)])
 
     # Ground truth ----------------------------------------------------------------------------
 
@@ -251,24 +253,16 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         if self.OBJECTS:
             observation["object_position"] = np.concatenate([points[n] for n in self.OBJECTS])
         if self.TURNING:
-            turns = [nearest(self.data.body(name).xquat, UNTURNED) for name in self.TURNING]
-            observation["object_rotation"] = np.concatenate(turns)
-        return {
-            name: np.minimum(np.maximum(value, self._low[name]), self._high[name], dtype=np.float32)
-            for name, value in observation.items()
-        }
+            turns = [self.data.body(name).xquat for name in self.TURNING]
+            observation["object_rotation"] = rotations(turns)
+        return bounded(observation, self.observation_space)
 
     def _observation_space(self) -> spaces.Dict:
         bounds: dict[str, spaces.Space[Any]] = dict(self.robot.spaces())
         if self.GOAL_LOW:
             low, high = np.array([self.GOAL_LOW, self.GOAL_HIGH], np.float32)
             bounds["goal"] = spaces.Box(low, high)
-        if self.OBJECTS:
-            size = (3 * len(self.OBJECTS),)
-            bounds["object_position"] = spaces.Box(-MAX_EXTENT, MAX_EXTENT, size)
-        if self.TURNING:
-            bounds["object_rotation"] = spaces.Box(-1.0, 1.0, (4 * len(self.TURNING),))
-        return spaces.Dict(bounds)
+        return spaces.Dict(bounds | object_spaces(len(self.OBJECTS), len(self.TURNING)))
 
 
 def chosen(options: Mapping[str, Any], name: str, drawn: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cv2
@@ -135,22 +136,28 @@ def _episode(
 
 
 def _rate(name: str, size: int, seed: int) -> float:
-    """Frames per second of process time, the expert (or no) action's step included."""
+    """Frames per second of process time, the expert's step (or one that does nothing) included."""
     env = _make(name, render_mode="rgb_array", width=size, height=size)
-    world: Any = env.unwrapped
     still = np.zeros(env.action_space.shape or (), np.float32)
+    rate = frames_per_second(env, getattr(env.unwrapped, "expert_action", lambda: still), seed)
+    env.close()
+    return rate
+
+
+def frames_per_second(
+    env: gymnasium.Env[Any, Any], choose: Callable[[], np.ndarray], seed: int
+) -> float:
+    """Step and draw an environment, and return the frames per second of process time at best."""
     env.reset(seed=seed)
     env.render()
     best = 0.0
     for _ in range(SPELLS):
         begin, frames = time.process_time(), 0
         while time.process_time() - begin < SPELL:
-            action = world.expert_action() if hasattr(world, "expert_action") else still
-            _, _, terminated, truncated, _ = env.step(action)
+            _, _, terminated, truncated, _ = env.step(choose())
             env.render()
             frames += 1
             if terminated or truncated:
                 env.reset()
         best = max(best, frames / (time.process_time() - begin))
-    env.close()
     return best

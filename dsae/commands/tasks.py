@@ -117,7 +117,7 @@ def page(findings: list[Finding], pictures: Path, options: Options) -> str:
     lines = [
         "# Tasks",
         "",
-        "Made by `dsae tasks --page docs/tasks.md`"
+        f"Made by `dsae tasks --page {options.page}`"
         f" with `--episodes {options.episodes}`: each expert on as many fresh seeds, frames per "
         f"second of one core's time at {options.size}×{options.size} pixels, physics and expert "
         "included.",

@@ -6,7 +6,6 @@ of reach, or picks the block up and puts it to a point on or above the table; 25
 
 import contextlib
 import io
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, get_args
 
 import gymnasium
@@ -18,7 +17,7 @@ with contextlib.redirect_stderr(io.StringIO()):  # it prints news about hands, i
     from gymnasium_robotics.envs.fetch.reach import MujocoFetchReachEnv
     from gymnasium_robotics.envs.fetch.slide import MujocoFetchSlideEnv
 
-from envs.adapter import FRONT, Adapter, Observation, Rendering, no_options
+from envs.adapter import Adapter, Observation, no_options
 from envs.cameras import one_of
 from envs.engine import mujoco
 
@@ -57,11 +56,7 @@ class Fetch(Adapter):
         *,
         task: str,
         reward: RewardKind = "dense",
-        width: int = 64,
-        height: int = 64,
-        cameras: Sequence[str] = (FRONT,),
-        rendering: Rendering = "fast",
-        render_mode: str | None = None,
+        **settings: Any,
     ) -> None:
         one_of("task", task, NAMES)
         one_of("reward", reward, get_args(RewardKind))
@@ -69,16 +64,7 @@ class Fetch(Adapter):
         model, data = self._suite.model, self._suite.data
         model.cam(self.FRONT_CAMERA).pos += CAMERA_SHIFT.get(task, (0.0, 0.0, 0.0))
         objects = {"object": model.body("object0").id} if self._suite.has_object else {}
-        super().__init__(
-            model,
-            data,
-            objects,
-            width=width,
-            height=height,
-            cameras=cameras,
-            rendering=rendering,
-            render_mode=render_mode,
-        )
+        super().__init__(model, data, objects, **settings)
 
     @property
     def tip(self) -> np.ndarray:

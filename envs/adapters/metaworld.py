@@ -6,7 +6,6 @@ steps. Object, goal or both are placed anew in every episode. Each task has its 
 
 import sys
 import warnings
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -14,7 +13,7 @@ import metaworld as suite
 import numpy as np
 from metaworld.policies import ENV_POLICY_MAP
 
-from envs.adapter import FRONT, Adapter, Observation, Rendering, no_options
+from envs.adapter import Adapter, Observation, no_options
 from envs.cameras import one_of
 from envs.engine import mujoco
 
@@ -56,27 +55,14 @@ class MetaWorld(Adapter):
         self,
         *,
         task: str,
-        width: int = 64,
-        height: int = 64,
-        cameras: Sequence[str] = (FRONT,),
-        rendering: Rendering = "fast",
-        render_mode: str | None = None,
+        **settings: Any,
     ) -> None:
         one_of("task", task, NAMES)
         self._task = task
         self._suite = _unfrozen(task)
         self._policy = ENV_POLICY_MAP[task + VERSION]()
         model, data = self._suite.model, self._suite.data
-        super().__init__(
-            model,
-            data,
-            _objects(model, task),
-            width=width,
-            height=height,
-            cameras=cameras,
-            rendering=rendering,
-            render_mode=render_mode,
-        )
+        super().__init__(model, data, _objects(model, task), **settings)
 
     @property
     def tip(self) -> np.ndarray:

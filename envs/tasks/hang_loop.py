@@ -94,7 +94,7 @@ class HangLoop(Task):
     def reached(self) -> bool:
         """Return whether the loop hangs on the hook and touches nothing else."""
         x, y, z = self._offset()
-        touched = self._touched()
+        touched = self.touched_by(self._is_rope)
         hangs = z < HANG - DEPTH and np.hypot(x, y) < ASIDE
         return bool(hangs and touched.any() and self._is_hook[touched].all())
 
@@ -128,11 +128,6 @@ class HangLoop(Task):
     def _offset(self) -> np.ndarray:
         """From where the loop's middle would hang to where it is, (3,) in metres."""
         return self.data.body("loop_top").subtree_com - self.goal + (0.0, 0.0, HANG)
-
-    def _touched(self) -> np.ndarray:
-        """Numbers of the geoms that touch the rope."""
-        pairs = self.data.contact.geom  # (contacts, 2)
-        return np.concatenate([pairs[self._is_rope[pairs[:, i]], 1 - i] for i in range(2)])
 
 
 def _goes_round(points: Mapping[str, np.ndarray]) -> bool:

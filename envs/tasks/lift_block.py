@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs.motion import at_most, ramp
-from envs.robot import Move
+from envs.robot import GRIPPER_JOINTS, Move
 from envs.task import Task, chosen
 
 CLOSE = 0.02  # (metres) from the block's height to the goal's: success
@@ -44,7 +44,7 @@ class LiftBlock(Task):
         block = np.append(self.np_random.uniform(BLOCK_LOW, BLOCK_HIGH), yaw)
         height = self.np_random.uniform(self.GOAL_LOW, self.GOAL_HIGH)
         self.stand("block", chosen(options, "block", block), self.model.geom("block").size[2])
-        for finger in ("tool_left", "tool_right"):
+        for finger in GRIPPER_JOINTS:
             self.data.joint(finger).qpos[0] = self.model.joint(finger).range[1]
         self.mark("goal", (*MARK, *chosen(options, "goal", height)))
 

@@ -13,7 +13,7 @@ from envs.task import Task, chosen
 
 CLOSE = 0.03  # (metres) from block to goal, on the table: success
 BLOCK_LOW, BLOCK_HIGH = (0.45, -0.16), (0.60, 0.16)  # (metres) where the block is dropped
-TRIES = 1000  # draws of a goal; of those round a block within its bounds every fourth fits
+TRIES = 1000  # draws of a goal, before a block is taken to lie too far off for any
 PUSH_RANGE = (0.10, 0.25)  # (metres) from block to goal at the start
 FAR = 0.2  # (metres) over which the dense reward falls to 1/e
 

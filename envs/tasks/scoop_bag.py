@@ -148,12 +148,8 @@ class ScoopBag(Task):
 
     def reached(self) -> bool:
         """Return whether `SHARE` of the bag is in the bowl, dropped: off the spatula."""
-        return self.inside() >= SHARE and not self._on_spatula()
-
-    def _on_spatula(self) -> bool:
-        pairs = self.data.contact.geom  # (contacts, 2)
-        with_tool = self._is_tool[pairs].any(axis=1)
-        return bool(self._is_grain[pairs[with_tool]].any())
+        on_spatula = self._is_tool[self.touched_by(self._is_grain)].any()
+        return bool(self.inside() >= SHARE and not on_spatula)
 
     def dense_reward(self) -> float:
         """Return 1 for what is in the bowl; else at most 0.6 for reaching, lifting, carrying."""
