@@ -37,10 +37,12 @@ def save(path: str | Path, encoder: Encoder, **extra: Any) -> None:
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
     """Return what `restore_encoder` needs beside the weights, as JSON."""
+    values = dataclasses.asdict(encoder.config)
     return {
         "family": encoders.family_of(encoder),
-        "config": dataclasses.asdict(encoder.config),
+        "config": {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()},
         "image_shape": list(encoder.image_shape),
+        "sizes": encoder.sizes,
     }
 
 
@@ -49,7 +51,10 @@ def restore_encoder(tensors: dict[str, torch.Tensor], description: dict[str, Any
     try:
         height, width, channels = description["image_shape"]
         encoder = encoders.restore(
-            description["family"], description["config"], (height, width, channels)
+            description["family"],
+            description["config"],
+            (height, width, channels),
+            description.get("sizes", {}),  # older files have none
         )
         encoder.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

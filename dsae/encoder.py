@@ -1,7 +1,7 @@
 """The one interface behind which every encoder stands."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ class Batch(NamedTuple):
     """Ground truth beside each frame, float of shape (B, L, T); for supervised encoders alone."""
     data_size: int = 0
     """Number of frames in the whole data set."""
+    progress: float = 0.0
+    """Share of the training that is done, in [0, 1); for terms that come in by and by."""
 
 
 class Data(NamedTuple):
@@ -60,13 +62,23 @@ class Encoder(nn.Module, ABC):
     """Turns images into features; built from its file's `Config` and the shape of the images.
 
     A subclass gives `feature_size`, `features_of` and `loss`; one whose update is more than a
-    gradient step on a loss (PCA, adversarial training) also replaces `optimizers` and `update`.
+    gradient step on a loss (adversarial training) also replaces `optimizers` and `update`. One
+    that is ready after `prepare` (PCA, raw pixels) says so with `learns`.
     """
 
-    def __init__(self, config: Any, image_shape: ImageShape) -> None:
+    learns: ClassVar[bool] = True
+    """Whether training takes steps."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What must be recorded beside the frames: `robot`, `truth` or both (see `Batch`).
+
+    Each is given to the constructor with its length, as `robot_size` or `truth_size`.
+    """
+
+    def __init__(self, config: Any, image_shape: ImageShape, **sizes: int) -> None:
         super().__init__()
         self.config = config
         self.image_shape = image_shape
+        self.sizes = {name.removesuffix("_size"): size for name, size in sizes.items()}
 
     @property
     @abstractmethod
@@ -79,7 +91,10 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the loss as `loss` and, for the log, its terms under their names (all scalars)."""
+        """Return the loss as `loss` and, for the log, its terms under their names (all scalars).
+
+        `generator` draws on the CPU, for the same numbers on every device.
+        """
 
     @property
     def point_grid(self) -> Grid:
@@ -111,8 +126,11 @@ class Encoder(nn.Module, ABC):
         optimizers["main"].step()
         return {name: value.detach() for name, value in terms.items()}
 
-    def decode(self, features: torch.Tensor) -> torch.Tensor:
-        """Return float images, (B, C, h, w), drawn from features (B, D), if it can draw."""
+    def decode(self, features: torch.Tensor, robot: torch.Tensor | None = None) -> torch.Tensor:
+        """Return float images, (B, C, h, w), drawn from features (B, D), if it can draw.
+
+        `robot` (B, R) is the robot's state, for an encoder whose drawing depends on it.
+        """
         raise NotImplementedError(f"{type(self).__module__} has no decoder")
 
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:

@@ -1,6 +1,11 @@
 """Losses as pure functions: the equation, the reduction and the units in each docstring."""
 
+from collections.abc import Callable
+
 import torch
+from torch.nn import functional
+
+PixelError = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def slowness(points: torch.Tensor) -> torch.Tensor:
@@ -13,16 +18,34 @@ def slowness(points: torch.Tensor) -> torch.Tensor:
     return ((after - 2 * now + before) ** 2).sum(dim=(1, 2)).mean()
 
 
+def squared_error(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """(prediction − target)² of each pixel and channel."""
+    return (prediction - target) ** 2
+
+
+def cross_entropy(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """−x log p − (1 − x) log(1 − p), p = sigmoid(logits), of each pixel and channel, in nats."""
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+
+
+PIXEL_ERRORS = {"gaussian": squared_error, "bernoulli": cross_entropy}
+"""What −log p of a pixel is made of, by the likelihood's name."""
+
+
 def balanced_error(
-    prediction: torch.Tensor, target: torch.Tensor, foreground: torch.Tensor, weight: float
+    prediction: torch.Tensor,
+    target: torch.Tensor,
+    foreground: torch.Tensor,
+    weight: float,
+    pixel_error: PixelError = squared_error,
 ) -> torch.Tensor:
-    """Squared error in which the foreground counts as much as `weight` says, however small it is.
+    """Error in which the foreground counts as much as `weight` says, however small it is.
 
     (1 − w) · mean over all pixels + w · mean over the foreground's pixels, both averaged over
     the batch and the channels as well. Images are (B, C, h, w), `foreground` is bool (B, 1, h, w).
     Without any foreground pixel the second term is zero.
     """
-    error = ((prediction - target) ** 2).mean(dim=1, keepdim=True)  # (B, 1, h, w)
+    error = pixel_error(prediction, target).mean(dim=1, keepdim=True)  # (B, 1, h, w)
     share = (error * foreground).sum() / foreground.sum().clamp(min=1)
     return (1 - weight) * error.mean() + weight * share
 

@@ -1,7 +1,9 @@
 """Training: steps of any encoder on windows of frames, with a schedule and exact resume."""
 
+import copy
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from dsae.errors import TrainingError
 from dsae.ranges import check_ranges
 
 ADVICE = "lower the learning rate or look at the data"
+TRIAL_STEPS, TRIAL_WARMUP = 25, 5  # that a training's rate is measured on, and left out of it
 SEED_STRIDE = 1_000_003  # keeps the random streams of two steps apart
 
 
@@ -91,41 +94,87 @@ def fit(
 ) -> Encoder:
     """Train `encoder` in place and return it, ready for use.
 
-    `robot` and `truth`, float (N, D) and (N, T), stand beside the N frames for encoders that use
-    them. With a `folder`, checkpoints are written there, an unfinished training found there is
-    resumed (ending in the same weights as an uninterrupted one), and the encoder is saved at last.
+    One that does not learn by steps is prepared alone. `robot` and `truth`, float (N, D) and
+    (N, T), stand beside the N frames for encoders that use them. With a `folder`, checkpoints are
+    written there, an unfinished training found there is resumed (ending in the same weights as an
+    uninterrupted one), and the encoder is saved at last.
     Every step draws from its own generator, seeded by `config.seed` and the step's number.
     Raises TrainingError on a loss that is not finite.
     """
     data = Data(windows.frames, robot, truth)
-    optimizers = encoder.optimizers(config.learning_rate)
+    optimizers = encoder.optimizers(config.learning_rate) if encoder.learns else {}
     start = _resume(encoder, optimizers, config, folder) if folder else 0
     if start == 0:
         encoder.prepare(data)
     encoder.train()
-    for step in range(start, config.steps):
-        _set_rate(optimizers, config.learning_rate * schedule(step, config))
-        seed = config.seed * SEED_STRIDE + step
-        indices = np.random.default_rng(seed).integers(len(windows), size=config.batch)
-        batch = _batch(windows, indices, data, encoder.device)
-        terms = encoder.update(batch, optimizers, torch.Generator().manual_seed(seed))
+    steps = config.steps if encoder.learns else 0
+    for step in range(start, steps):
+        terms = _step(encoder, optimizers, windows, data, config, step)
         if not math.isfinite(terms["loss"]):
             raise TrainingError(f"the loss is {float(terms['loss'])} at step {step + 1}: {ADVICE}")
         done = step + 1
-        if log and (done % config.log_every == 0 or done in (1, config.steps)):
+        if log and (done % config.log_every == 0 or done in (1, steps)):
             log(done, {name: float(value) for name, value in terms.items()})
-        if folder and done % config.checkpoint_every == 0 and done < config.steps:
+        if folder and done % config.checkpoint_every == 0 and done < steps:
             _check_weights(encoder, done)
             _save(encoder, optimizers, config, folder, done)
         if on_step:
             on_step(done)
-    _check_weights(encoder, config.steps)
+    _check_weights(encoder, steps)
     if folder:
-        checkpoint.save(folder / checkpoint.ENCODER_FILE, encoder, steps=config.steps)
+        checkpoint.save(folder / checkpoint.ENCODER_FILE, encoder, steps=steps)
     return encoder.eval()
 
 
-def _batch(windows: Windows, indices: np.ndarray, data: Data, device: torch.device) -> Batch:
+def steps_in(
+    minutes: float,
+    encoder: Encoder,
+    windows: Windows,
+    config: Config,
+    *,
+    robot: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+) -> int:
+    """Return how many steps of training take so long here and now, by taking some with a copy.
+
+    The preparation before the first step counts. `config.steps` has no influence.
+    """
+    if not encoder.learns:
+        return 1
+    trial = copy.deepcopy(encoder).train()
+    data = Data(windows.frames, robot, truth)
+    begin = time.perf_counter()
+    trial.prepare(data)
+    left = 60 * minutes - (time.perf_counter() - begin)
+    optimizers = trial.optimizers(config.learning_rate)
+    taken: list[float] = []
+    while len(taken) < TRIAL_STEPS:
+        begin = time.perf_counter()
+        terms = _step(trial, optimizers, windows, data, config, len(taken))
+        float(terms["loss"])  # waits for an accelerator
+        taken.append(time.perf_counter() - begin)
+    return max(1, round(left / float(np.mean(taken[TRIAL_WARMUP:]))))
+
+
+def _step(
+    encoder: Encoder,
+    optimizers: dict[str, torch.optim.Optimizer],
+    windows: Windows,
+    data: Data,
+    config: Config,
+    step: int,
+) -> dict[str, torch.Tensor]:
+    """Take one step, everything random in it following from the seed and its number."""
+    _set_rate(optimizers, config.learning_rate * schedule(step, config))
+    seed = config.seed * SEED_STRIDE + step
+    indices = np.random.default_rng(seed).integers(len(windows), size=config.batch)
+    batch = _batch(windows, indices, data, encoder.device, step / config.steps)
+    return encoder.update(batch, optimizers, torch.Generator().manual_seed(seed))
+
+
+def _batch(
+    windows: Windows, indices: np.ndarray, data: Data, device: torch.device, progress: float
+) -> Batch:
     """Return the windows of these numbers with what was recorded beside their frames."""
 
     def beside(values: np.ndarray | None) -> torch.Tensor | None:
@@ -134,7 +183,7 @@ def _batch(windows: Windows, indices: np.ndarray, data: Data, device: torch.devi
         return torch.from_numpy(np.float32(values[windows.frame_numbers(indices)])).to(device)
 
     images = torch.from_numpy(windows[indices]).to(device)
-    return Batch(images, beside(data.robot), beside(data.truth), len(data.images))
+    return Batch(images, beside(data.robot), beside(data.truth), len(data.images), progress)
 
 
 def _check_weights(encoder: Encoder, step: int) -> None:

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
@@ -33,6 +34,14 @@ class Run:
     resumed: bool
     """Whether an unfinished run of the same configuration was found there."""
     begin: float
+
+    def resolve(self, name: str, find: Callable[[], Any]) -> Any:
+        """Return what the run's record says of `name`; found out once and kept in it."""
+        resolved: dict[str, Any] = self.record.setdefault("resolved", {})
+        if name not in resolved:
+            resolved[name] = find()
+            _write(self.folder, self.record)
+        return resolved[name]
 
     def finish(self) -> None:
         """Mark the run as finished, with the seconds since it was begun or resumed."""

@@ -3,9 +3,9 @@
 Example:
     dsae train dsae runs/data/push --steps 1500 --out runs/train/push-dsae
 
-The encoder is NAME[:preset]: dsae (the recommended one), dsae:finn2016 (as published), vae,
-vae:beta4. An interrupted training goes on from its last checkpoint and ends in the same weights.
-Every tenth episode is held out for `dsae evaluate`.
+The encoder is NAME[:preset]: dsae (the recommended one), dsae:finn2016 (as published), vae, pca and
+so on; an unknown name lists all. An interrupted training goes on from its last checkpoint and ends
+in the same weights. Every tenth episode is held out for `dsae evaluate`.
 """
 
 import dataclasses
@@ -13,18 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
 from data.dataset import Dataset
 from data.windows import Windows
-from dsae import encoders, training
+from dsae import checkpoint, encoders, training
 from dsae.checkpoint import ENCODER_FILE
 from dsae.commands import runs
+from dsae.commands.beside import beside
 from dsae.commands.devices import use_device
+from dsae.commands.errors import UsageError
 from dsae.commands.options import argument, override, runtime
 from dsae.commands.progress import Bar
 from dsae.encoder import Encoder
 from dsae.logger import Logger
+from dsae.transfer import initialise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +39,10 @@ class Options:
     """NAME[:preset] of the encoder."""
     data: Path = argument()
     """Folder of the data set."""
-    steps: Annotated[int, Field(gt=0)] = training.Config.steps
-    """Number of updates."""
+    steps: Annotated[int, Field(gt=0)] | None = None
+    """Number of updates [2000]."""
+    minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Instead of steps: as many as take so long, measured once before the first and then kept."""
     batch: Annotated[int, Field(gt=0)] = training.Config.batch
     """Three-frame windows per update."""
     learning_rate: Annotated[float, Field(gt=0)] = training.Config.learning_rate
@@ -45,6 +51,10 @@ class Options:
     """Whose frames to use; the data set's first camera if left out."""
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the episodes kept from training."""
+    episodes: Annotated[int, Field(gt=0)] | None = None
+    """Learn from so many of the training episodes only, spread over all of them."""
+    init: Path | None = None
+    """Run folder of a training whose first layers this one begins with."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of weights and batches."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -63,36 +73,81 @@ class Options:
 
 def run(options: Options) -> int:
     """Train and save the encoder."""
+    if options.steps and options.minutes:
+        raise UsageError("train: give --steps or --minutes, not both")
     device = use_device(options.device, options.threads)
     where = f"encoder {options.encoder}"
     config = override(encoders.config(options.encoder), options.settings, where=where)
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
     dataset = Dataset.open(options.data)
-    train_episodes, _ = dataset.split(options.held_out)
-    family = options.encoder.partition(":")[0]
-    encoder = encoders.create(
-        family, dataset.image_shape(dataset.camera(options.camera)), seed=options.seed,
-        settings=options.settings,
-    ).to(device)  # fmt: skip
     folder = options.out or default_folder(options)
-    windows = Windows(dataset, options.camera, train_episodes)
+    windows = Windows(dataset, options.camera, training_episodes(dataset, options))
+    extra = beside(windows, encoders.needs(options.encoder))
+    encoder = encoders.create(
+        options.encoder.partition(":")[0],
+        windows.frame_shape,
+        seed=options.seed,
+        settings=options.settings,
+        sizes={name: values.shape[1] for name, values in extra.items()},
+    ).to(device)
+    if options.init:
+        copied = initialise(encoder, checkpoint.load(options.init))
+        runs.say(f"begun with {len(copied)} tensors of {options.init}")
+    with runs.open_run(folder, "train", options, overwrite=options.overwrite) as run_, windows:
+        schedule = _schedule(options, run_, encoder, windows, extra)
+        loss = _train(encoder, windows, extra, schedule, folder, options.encoder)
+        run_.finish()
+    _note_about_background(encoder)
+    what = f"{schedule.steps} steps, loss {loss:.4g}" if encoder.learns else "nothing to train"
+    runs.say(f"{what}: {folder / ENCODER_FILE}")
+    return 0
+
+
+def training_episodes(dataset: Dataset, options: Options) -> tuple[int, ...]:
+    """Return the numbers of the episodes to learn from."""
+    episodes, _ = dataset.split(options.held_out)
+    if options.episodes is None:
+        return episodes
+    if options.episodes > len(episodes):
+        raise UsageError(
+            f"--episodes {options.episodes}: {dataset.folder} has {len(episodes)} to learn from, "
+            "besides the held-out ones"
+        )
+    spread = np.linspace(0, len(episodes) - 1, options.episodes).round().astype(int)
+    return tuple(episodes[i] for i in spread)
+
+
+def _schedule(
+    options: Options,
+    run_: runs.Run,
+    encoder: Encoder,
+    windows: Windows,
+    extra: dict[str, np.ndarray],
+) -> training.Config:
+    """Return how to train; a budget in minutes becomes steps here, once for the run."""
     schedule = training.Config(
-        steps=options.steps,
+        steps=options.steps or training.Config.steps,
         batch=options.batch,
         learning_rate=options.learning_rate,
         seed=options.seed,
         checkpoint_every=options.checkpoint_every,
     )
-    with runs.open_run(folder, "train", options, overwrite=options.overwrite) as run_, windows:
-        loss = _train(encoder, windows, schedule, folder, options.encoder)
-        run_.finish()
-    _note_about_background(encoder)
-    runs.say(f"{options.steps} steps, loss {loss:.4g}: {folder / ENCODER_FILE}")
-    return 0
+    minutes = options.minutes
+    if minutes is None:
+        return schedule
+    steps = run_.resolve(
+        "steps", lambda: training.steps_in(minutes, encoder, windows, schedule, **extra)
+    )
+    return dataclasses.replace(schedule, steps=steps)
 
 
 def _train(
-    encoder: Encoder, windows: Windows, schedule: training.Config, folder: Path, name: str
+    encoder: Encoder,
+    windows: Windows,
+    extra: dict[str, np.ndarray],
+    schedule: training.Config,
+    folder: Path,
+    name: str,
 ) -> float:
     """Train with a log and a progress bar; return the last loss."""
     start = training.resumed_step(folder)
@@ -101,7 +156,7 @@ def _train(
     loss = float("nan")
     with (
         Logger(folder, start) as log,
-        Bar(f"training {name}", schedule.steps, "step", start) as bar,
+        Bar(f"training {name}", schedule.steps if encoder.learns else 1, "step", start) as bar,
     ):
 
         def record(step: int, terms: dict[str, float]) -> None:
@@ -116,6 +171,7 @@ def _train(
             folder=folder,
             log=record,
             on_step=lambda step: bar.show(step, f"loss {loss:.4g}"),
+            **extra,
         )
     return loss
 

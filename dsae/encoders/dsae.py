@@ -20,12 +20,10 @@ from dsae import losses
 from dsae.encoder import Batch, Data, Encoding, ImageShape, as_float
 from dsae.encoder import Encoder as BaseEncoder
 from dsae.nn.background import BACKGROUND_IMAGES, Background, shrink
-from dsae.nn.gaussian_maps import GaussianMaps
+from dsae.nn.painter import GaussianDecoder
 from dsae.nn.spatial_softmax import Grid, SpatialSoftmax
-from dsae.nn.trunks import Layer, Trunk
+from dsae.nn.trunks import Layer, Trunk, light_layers
 from dsae.ranges import check_ranges
-
-MAP_SIDE = 32  # the light trunk halves an image until its shorter side has about so many cells
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +79,7 @@ class Encoder(BaseEncoder):
         super().__init__(config, image_shape)
         height, width, channels = image_shape
         paper = config.trunk == "paper"
-        layers = _paper_layers(config.points) if paper else _light_layers(config, image_shape)
+        layers = _paper_layers(config.points) if paper else light_layers(config.points, image_shape)
         self.trunk = Trunk(
             layers, image_shape, norm_last=paper, bias=config.convolution_bias or not paper
         )
@@ -92,7 +90,7 @@ class Encoder(BaseEncoder):
         else:
             stride = math.prod(layer.stride for layer in layers)
             self.target = (channels, height // stride, width // stride)
-            self.decoder = _GaussianDecoder(config.points, self.target, config.sigma)
+            self.decoder = GaussianDecoder(config.points, self.target, config.sigma)
         self.background = Background(*self.target, learned=config.background)
 
     @property
@@ -110,7 +108,7 @@ class Encoder(BaseEncoder):
         points, maps = self.softmax(self.trunk(images))
         return Encoding(points.flatten(1), points, maps)
 
-    def decode(self, features: torch.Tensor) -> torch.Tensor:
+    def decode(self, features: torch.Tensor, robot: torch.Tensor | None = None) -> torch.Tensor:
         """Draw images, shape (B, *target), from features (B, 2K)."""
         return self.background(self.decoder(features.unflatten(1, (-1, 2))))
 
@@ -148,41 +146,5 @@ class _LinearDecoder(nn.Module):
         return self.linear(points.flatten(1)).unflatten(1, self.target)
 
 
-class _GaussianDecoder(nn.Module):
-    """Blobs at half the target's size, painted by convolutions."""
-
-    def __init__(self, points: int, target: tuple[int, int, int], sigma: float) -> None:
-        super().__init__()
-        channels, height, width = target
-        self.blobs = GaussianMaps((height + 1) // 2, (width + 1) // 2, sigma)
-        self.paint = nn.Sequential(
-            nn.Conv2d(points, 32, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(32, 32, 3, padding=1),
-            nn.ReLU(),
-            nn.Upsample((height, width), mode="bilinear", align_corners=False),
-            nn.Conv2d(32, 16, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(16, channels, 3, padding=1),
-        )
-
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
-        return self.paint(self.blobs(points))
-
-
 def _paper_layers(points: int) -> tuple[Layer, ...]:
     return Layer(7, 2, 0, 64), Layer(5, 1, 0, 32), Layer(5, 1, 0, points)
-
-
-def _halvings(image_shape: ImageShape) -> int:
-    return max(1, round(math.log2(min(image_shape[:2]) / MAP_SIDE)))
-
-
-def _light_layers(config: Config, image_shape: ImageShape) -> tuple[Layer, ...]:
-    strides = [2 if i < _halvings(image_shape) else 1 for i in range(4)]
-    return (
-        Layer(5, strides[0], 2, 16),
-        Layer(3, strides[1], 1, 32),
-        Layer(3, strides[2], 1, 32),
-        Layer(3, strides[3], 1, config.points),
-    )

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dsae.losses import balanced_error
+from dsae.losses import PixelError, balanced_error, squared_error
 
 THRESHOLD = 0.1  # a pixel is foreground if a channel, in [0, 1], differs from the median by more
 GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue (ITU-R BT.601)
@@ -47,13 +47,19 @@ class Background(nn.Module):
         """Return images (B, C, height, width) drawn on the background."""
         return drawn + self.image if self.learned else drawn
 
-    def error(self, drawn: torch.Tensor, target: torch.Tensor, weight: float) -> torch.Tensor:
+    def error(
+        self,
+        drawn: torch.Tensor,
+        target: torch.Tensor,
+        weight: float,
+        pixel_error: PixelError = squared_error,
+    ) -> torch.Tensor:
         """Return the `losses.balanced_error` of a drawing, plain where there is no model.
 
         Images are (B, C, height, width); `weight` is the foreground's.
         """
         weight = weight if self.explains else 0.0
-        return balanced_error(drawn, target, self.foreground(target), weight)
+        return balanced_error(drawn, target, self.foreground(target), weight, pixel_error)
 
     def foreground(self, images: torch.Tensor) -> torch.Tensor:
         """Return a mask, bool (B, 1, height, width), of what the median does not explain."""

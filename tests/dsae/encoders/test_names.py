@@ -31,4 +31,4 @@ def test_settings_replace_the_presets_own() -> None:
 
 def test_unknown_family_in_a_file_is_refused() -> None:
     with pytest.raises(EncoderError, match=r"unknown encoder 'gone': choose from .*dsae.*vae"):
-        encoders.restore("gone", {}, (32, 32, 3))
+        encoders.restore("gone", {}, (32, 32, 3), {})
