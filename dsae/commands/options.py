@@ -82,7 +82,7 @@ def _parser(kind: Any, verb: str, about: str) -> argparse.ArgumentParser:
         argument_default=None,
     )
     parser.add_argument("--config", metavar="FILE.yaml", help="read options from this file first")
-    help_texts = _field_docstrings(kind)
+    help_texts = field_docstrings(kind)
     for field in dataclasses.fields(kind):
         text = help_texts.get(field.name, "").replace("%", "%%")
         if field.name == "settings":
@@ -122,7 +122,7 @@ def _metavar(annotation: Any) -> str:
     return str(getattr(annotation, "__name__", "VALUE")).upper()
 
 
-def _field_docstrings(kind: type) -> dict[str, str]:
+def field_docstrings(kind: type) -> dict[str, str]:
     """Return the docstring under each field, base classes included."""
     texts: dict[str, str] = {}
     for base in reversed(kind.__mro__):

@@ -1,5 +1,6 @@
 """Training through the command: killed at any moment, it goes on and ends in the same weights."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 from terminal import ENVIRONMENT, Made, command, contents, dsae
 
+from data.dataset import Dataset
 from data.episode import Episode, write
 from data.index import episode_path
 from dsae.__main__ import main
+from dsae.commands import runs, train
+from dsae.commands.errors import UsageError
 from dsae.training import resumed_step
 
 STEPS = 60
@@ -102,3 +106,55 @@ def test_episodes_too_short_for_a_window_are_an_error_that_says_so(
     assert main(["train", "dsae", str(folder), "--out", str(tmp_path / "run")]) == 2
     assert "no episode" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_minutes_become_steps_once(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ["train", "vae", made.data, "--minutes", "0.05", "--threads", "1", "--out", out,
+                 "--checkpoint-every", "5"]  # fmt: skip
+    process = subprocess.Popen(
+        command(*arguments), cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 60
+    while not (out / "checkpoint.safetensors").exists() and time.monotonic() < end:
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    planned = runs.read_run(out)["resolved"]["steps"]
+    again = dsae(*arguments, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert runs.read_run(out)["resolved"]["steps"] == planned
+    assert steps(out)[-1] == planned
+
+
+def test_a_budget_is_steps_or_minutes(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["train", "vae", str(made.data), "--out", str(tmp_path / "run")]
+    assert main([*call, "--steps", "5", "--minutes", "1"]) == 2
+    assert "not both" in capsys.readouterr().err
+    for minutes in ("0", "-1", "nan", "inf"):
+        assert main([*call, "--minutes", minutes]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_fewer_episodes_are_taken_from_all_over_the_data(made: Made) -> None:
+    dataset = Dataset.open(made.data)
+    everything, held_out = dataset.split()
+    options = train.Options(encoder="vae", data=made.data, episodes=2)
+    assert train.training_episodes(dataset, options) == (everything[0], everything[-1])
+    whole = train.Options(encoder="vae", data=made.data)
+    assert train.training_episodes(dataset, whole) == everything
+    assert not set(everything) & set(held_out)
+    with pytest.raises(UsageError, match="has 5 to learn from"):
+        train.training_episodes(dataset, dataclasses.replace(options, episodes=6))
+
+
+def test_an_encoder_without_steps_is_made_by_its_preparation(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = dsae("train", "pca", made.data, "--minutes", "1", "--threads", "1", "--out", out,
+                "--set", "code=4", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (out / "encoder.safetensors").exists()
+    assert steps(out) == []
