@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dsae.metrics.probe import probe_errors
+from dsae.metrics.probe import Halves, distances, linear, mlp, probe_errors
 from dsae.metrics.tracking import MIN_SAMPLES
 
 MIXING = np.random.default_rng(9).normal(size=(2, 6)) * [1, 10, 0.1, 5, 1, 100]
@@ -50,5 +50,60 @@ def test_hidden_frames_do_not_count_and_rare_keypoints_are_not_scored() -> None:
 def test_a_feature_that_never_changes_does_no_harm() -> None:
     halves = codes(300, 0), codes(100, 1)
     widened = [np.column_stack([features, np.full(len(features), 3)]) for features, _ in halves]
+    widened[0][:, -1] += 1e-7 * np.random.default_rng(0).normal(size=300)  # but for rounding
+    widened[1][:, -1] = 4  # and held out it has another value
     (error,) = probe_errors(widened[0], halves[0][1], widened[1], halves[1][1])
     assert error < 0.1
+
+
+def bent(frames: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (N, 4) that hold a place as angles, and the place in pixels and metres (N, 2, 5 + 1).
+
+    The second keypoint is hidden on every third frame, its truth nonsense then.
+    """
+    rng = np.random.default_rng(seed)
+    angles = rng.uniform(-np.pi, np.pi, (frames, 2))
+    features = np.column_stack([np.sin(angles), np.cos(angles)]).astype(np.float32)
+    pixels = 32 + 20 * np.abs(angles / np.pi)
+    metres = np.column_stack([0.01 * pixels, np.full(frames, 0.4)])  # at one height
+    place = np.column_stack([pixels, metres, np.ones(frames)])
+    truth = np.stack([place, place], axis=1)
+    truth[::3, 1, :] = 1e6
+    truth[::3, 1, -1] = 0
+    return features, truth
+
+
+def test_the_mlp_reads_what_a_line_cannot() -> None:
+    halves = Halves(*bent(800, 0), *bent(300, 1))
+    straight, curved = linear(halves), mlp(halves)
+    pixels, metres = [0, 1], [2, 3, 4]
+    for keypoint in range(2):
+        assert distances(curved, halves, pixels)[keypoint] < 0.4
+        assert distances(straight, halves, pixels)[keypoint] > 0.8
+        assert distances(curved, halves, metres)[keypoint] < 0.004
+    np.testing.assert_array_equal(mlp(halves), curved)
+    assert not np.array_equal(mlp(halves, seed=1), curved)
+
+
+def test_the_mlp_reads_a_linear_code_as_exactly_as_the_line() -> None:
+    halves = Halves(*codes(300, 0, noise=1.0), *codes(300, 1, noise=1.0))
+    line, network = distances(linear(halves), halves), distances(mlp(halves), halves)
+    assert network == pytest.approx(line, rel=0.1)
+
+
+def test_the_mlp_finds_nothing_where_nothing_is() -> None:
+    rng = np.random.default_rng(3)
+    (_, train), (_, test) = codes(800, 0), codes(500, 1)
+    halves = Halves(rng.normal(size=(800, 6)), train, rng.normal(size=(500, 6)), test)
+    mean = np.linalg.norm(test[:, 0, :2] - train[:, 0, :2].mean(axis=0), axis=1).mean()
+    (error,) = distances(mlp(halves), halves)
+    assert error == pytest.approx(mean, rel=0.05)
+
+
+def test_pixels_and_metres_are_read_as_if_alone() -> None:
+    (features, train), (held_out, test) = bent(300, 0), bent(100, 1)
+    together = linear(Halves(features, train, held_out, test))
+    for columns in ([0, 1, 5], [2, 3, 4, 5]):
+        alone = probe_errors(features, train[..., columns], held_out, test[..., columns])
+        halves = Halves(features, train, held_out, test)
+        assert distances(together, halves, columns[:-1]) == pytest.approx(alone)
