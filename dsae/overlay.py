@@ -105,16 +105,22 @@ def write(path: Path, frames: np.ndarray, *, fps: float) -> None:
 
     The file is there whole or not at all. Raises DsaeError for any other ending.
     """
+    check_ending(path)
     if path.suffix == ".png":
         chosen = np.linspace(0, len(frames) - 1, min(16, len(frames))).round().astype(int)
         content = png_bytes(grid(frames[chosen], columns=4))
     elif path.suffix == ".mp4":
         content = _mp4_bytes(frames, fps)
-    elif path.suffix == ".gif":
-        content = _gif_bytes(frames, fps)
     else:
-        raise DsaeError(f"cannot write '{path.name}': the endings are {', '.join(SUFFIXES)}")
+        content = _gif_bytes(frames, fps)
     write_atomically(path, content)
+
+
+def check_ending(path: Path, endings: tuple[str, ...] = SUFFIXES) -> None:
+    """Raise DsaeError for a file name that ends in none of `endings`."""
+    if path.suffix not in endings:
+        verb = "the endings are" if endings[1:] else "the ending is"
+        raise DsaeError(f"cannot write '{path.name}': {verb} {', '.join(endings)}")
 
 
 def png_bytes(picture: np.ndarray) -> bytes:

@@ -13,12 +13,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from data.dataset import Dataset
 from dsae import checkpoint, overlay
 from dsae.commands import runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.evaluate import EVALUATION_FILE
+from dsae.commands.footage import Footage
 from dsae.commands.options import argument
 from dsae.state.presence import softmax_mass
 
@@ -51,19 +51,12 @@ class Options:
 def run(options: Options) -> int:
     """Draw and say where."""
     out = options.out or options.run / ("maps.mp4" if options.maps else "overlay.mp4")
-    if out.suffix not in overlay.SUFFIXES:
-        raise UsageError(f"cannot write '{out}': the endings are {', '.join(overlay.SUFFIXES)}")
+    overlay.check_ending(out)
     runs.refuse_existing(out, overwrite=options.overwrite)
     encoder = checkpoint.load(options.run, use_device(options.device))
-    trained = runs.trained_options(options.run)
-    dataset = Dataset.open(options.data or trained["data"])
-    number = (
-        dataset.split(trained["held_out"])[1][0] if options.episode is None else options.episode
-    )
-    if number >= len(dataset):
-        raise UsageError(f"there is no episode {number}: {dataset.folder} holds {len(dataset)}")
-    camera = dataset.camera(trained["camera"])
-    frames = dataset.read(number, cameras=[camera]).images[camera]
+    footage = Footage(options.run, options.data, encoder)
+    number = footage.place(options.episode, None).episode
+    frames = footage.dataset.read(number, cameras=[footage.camera]).images[footage.camera]
     encoding = encoder.encode(frames)
     if encoding.points is None or encoding.maps is None:
         raise UsageError(f"{options.run} holds no spatial encoder: its code has no points to draw")
@@ -75,7 +68,7 @@ def run(options: Options) -> int:
         pictures = overlay.draw_points(
             frames, encoding.points.cpu().numpy(), mass.cpu().numpy(), labels=labels
         )
-    fps = options.fps or dataset.header(number)["meta"].get("fps") or DEFAULT_FPS
+    fps = options.fps or footage.dataset.header(number)["meta"].get("fps") or DEFAULT_FPS
     overlay.write(out, pictures, fps=fps)
     runs.say(f"episode {number}, {len(frames)} frames: {out}")
     return 0
