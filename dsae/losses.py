@@ -1,5 +1,6 @@
 """Losses as pure functions: the equation, the reduction and the units in each docstring."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -45,11 +46,96 @@ def balanced_error(
     the batch and the channels as well. Images are (B, C, h, w), `foreground` is bool (B, 1, h, w).
     Without any foreground pixel the second term is zero.
     """
+    return balanced_errors(prediction, target, foreground, weight, pixel_error).mean()
+
+
+def balanced_errors(
+    prediction: torch.Tensor,
+    target: torch.Tensor,
+    foreground: torch.Tensor,
+    weight: float,
+    pixel_error: PixelError = squared_error,
+) -> torch.Tensor:
+    """Return the part of each image, (B,), in `balanced_error`, which is their mean.
+
+    (1 − w) · mean over all pixels + w · sum over the foreground's pixels / F, where F is the mean
+    number of foreground pixels of the batch's images: each pixel has a weight that does not depend
+    on the prediction.
+    """
     error = pixel_error(prediction, target).mean(dim=1, keepdim=True)  # (B, 1, h, w)
-    share = (error * foreground).sum() / foreground.sum().clamp(min=1)
-    return (1 - weight) * error.mean() + weight * share
+    usual = foreground.sum().clamp(min=1) / len(foreground)
+    share = (error * foreground).sum(dim=(1, 2, 3)) / usual
+    return (1 - weight) * error.mean(dim=(1, 2, 3)) + weight * share
 
 
 def gaussian_kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²) per dimension, shape as given, in nats."""
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
+
+
+def gaussian_log_density(
+    values: torch.Tensor, mean: torch.Tensor, log_variance: torch.Tensor
+) -> torch.Tensor:
+    """Return log N(x; μ, σ²) = −½ (log 2π + log σ² + (x − μ)² / σ²), elementwise, in nats."""
+    distance = (values - mean) ** 2 * (-log_variance).exp()
+    return -0.5 * (math.log(2 * math.pi) + log_variance + distance)
+
+
+Kernel = Callable[[torch.Tensor, float], torch.Tensor]
+"""Maps squared distances and a scale C, in the same units, to (0, 1]."""
+
+
+def rbf(squared_distance: torch.Tensor, scale: float) -> torch.Tensor:
+    """exp(−‖x − y‖² / C)."""
+    return (-squared_distance / scale).exp()
+
+
+def imq(squared_distance: torch.Tensor, scale: float) -> torch.Tensor:
+    """C / (C + ‖x − y‖²), the inverse multiquadric, whose tail reaches far codes too."""
+    return scale / (scale + squared_distance)
+
+
+KERNELS: dict[str, Kernel] = {"rbf": rbf, "imq": imq}
+
+
+def mmd(
+    first: torch.Tensor, second: torch.Tensor, kernel: Kernel, scale: float, *, biased: bool = False
+) -> torch.Tensor:
+    """Return the squared maximum mean discrepancy of samples (..., N, D) and (..., M, D).
+
+    MMD² = E k(x, x') + E k(y, y') − 2 E k(x, y)   (Gretton et al. 2012, Lemma 6)
+
+    The unbiased estimate leaves each x' = x out of the first two means (and a mean over no pair at
+    all is 0), so that it is 0 on average for samples of one distribution; the biased one keeps
+    them, is never negative, and is 0 for equal samples.
+    """
+
+    def mean_kernel(x: torch.Tensor, y: torch.Tensor, *, same: bool) -> torch.Tensor:
+        distance = ((x.unsqueeze(-2) - y.unsqueeze(-3)) ** 2).sum(dim=-1)  # (..., N, M)
+        total = kernel(distance, scale).sum(dim=(-2, -1))
+        if biased or not same:
+            return total / (x.shape[-2] * y.shape[-2])
+        count = x.shape[-2]
+        return (total - count) / max(1, count * (count - 1))  # k(x, x) = 1
+
+    within = mean_kernel(first, first, same=True) + mean_kernel(second, second, same=True)
+    return within - 2 * mean_kernel(first, second, same=False)
+
+
+def separation(points: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Penalise trajectories that are alike up to a shift, points (B, T, K, 2) (Minderer 2019).
+
+    Mean over the pairs k ≠ k' and the batch of exp(−d / 2σ²), where d is the mean over the T times
+    of ‖(x_k − x̄_k) − (x_k' − x̄_k')‖²; x̄ is a trajectory's mean; in [0, 1], and 0 for one point.
+    The paper sums over the pairs; its released code averages, as here.
+    """
+    centred = points - points.mean(dim=1, keepdim=True)
+    distance = (centred.unsqueeze(3) - centred.unsqueeze(2)).square().sum(-1).mean(1)  # (B, K, K)
+    alike = torch.exp(-distance / (2 * sigma**2)).mean(dim=0)
+    count = len(alike)
+    return (alike.sum() - count) / max(1, count * (count - 1))
+
+
+def sparsity(intensities: torch.Tensor) -> torch.Tensor:
+    """Mean |μ| of intensities (B, K) (Minderer et al. 2019, whose paper sums over the points)."""
+    return intensities.abs().mean()

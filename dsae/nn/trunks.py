@@ -1,5 +1,6 @@
 """Convolutional trunks that turn an image into one activation map per feature point."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -7,6 +8,8 @@ from torch import nn
 
 from dsae.errors import EncoderError
 from dsae.nn.spatial_softmax import Grid
+
+MAP_SIDE = 32  # the light trunk halves an image until its shorter side has about so many cells
 
 
 class Layer(NamedTuple):
@@ -73,3 +76,15 @@ def map_geometry(
     ]
     (top, bottom), (left, right) = ends
     return (sizes[0], sizes[1]), Grid(left, right, top, bottom)
+
+
+def light_layers(points: int, image_shape: tuple[int, int, int]) -> tuple[Layer, ...]:
+    """Return the light trunk: 16-32-32-`points` channels, maps of about `MAP_SIDE` cells."""
+    halvings = max(1, round(math.log2(min(image_shape[:2]) / MAP_SIDE)))
+    strides = [2 if i < halvings else 1 for i in range(4)]
+    return (
+        Layer(5, strides[0], 2, 16),
+        Layer(3, strides[1], 1, 32),
+        Layer(3, strides[2], 1, 32),
+        Layer(3, strides[3], 1, points),
+    )

@@ -106,3 +106,19 @@ def test_temperature_stays_positive_however_it_is_pushed() -> None:
         assert layer.log_temperature.exp() > 0
     assert layer.log_temperature.exp() < 0.1
     assert layer(activations)[0].isfinite().all()
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_it_is_robomimic_s_formula(height: int, width: int, temperature: float) -> None:
+    """Their SpatialSoftmax: one meshgrid over all cells, all maps of all images as rows."""
+    activations = 3 * torch.randn(4, 6, height, width, generator=torch.Generator().manual_seed(0))
+    columns, rows = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    attention = (activations.reshape(-1, height * width) / temperature).softmax(dim=-1)
+    expected = [
+        (torch.from_numpy(place.reshape(1, -1)).float() * attention).sum(dim=1, keepdim=True)
+        for place in (columns, rows)
+    ]
+    points, _ = SpatialSoftmax(temperature=temperature)(activations)
+    theirs = torch.cat(expected, dim=1).reshape(-1, 6, 2)
+    torch.testing.assert_close(points, theirs, atol=1e-5, rtol=0)
