@@ -6,8 +6,9 @@ import keyword
 import sys
 from pathlib import Path
 
-VERBS = ("doctor", "tasks", "collect", "import", "inspect", "train", "evaluate", "overlay", "learn",
-         "rollout", "demo")  # fmt: skip
+VERBS = ("doctor", "tasks", "collect", "import", "inspect", "encoders", "train", "evaluate",
+         "compare", "overlay", "sample", "traverse", "filters", "learn", "rollout",
+         "demo")  # fmt: skip
 OUR_PACKAGES = ("dsae", "envs", "data", "policies")
 
 

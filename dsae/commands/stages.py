@@ -4,6 +4,7 @@ What is finished is remembered, so that an interrupted job goes on where it stop
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -46,9 +47,18 @@ class Stage:
 
 
 class Stages:
-    """Runs stages in `slots` slots, and keeps in `folder` how long each took."""
+    """Runs stages in `slots` slots, and keeps in `folder` how long each took.
 
-    def __init__(self, stages: Sequence[Stage], folder: Path, slots: int) -> None:
+    With `keep_going` a stage that fails is noted in `failures`, and so are those that wait for it;
+    the others run all the same. Failures are not remembered: another call tries them again.
+    """
+
+    def __init__(
+        self, stages: Sequence[Stage], folder: Path, slots: int, *, keep_going: bool = False
+    ) -> None:
+        self.failures: dict[str, str] = {}
+        """What went wrong, in one line, by the stage's name."""
+        self._keep_going = keep_going
         self._stages = stages
         self._folder = folder
         self._slots = slots
@@ -65,11 +75,12 @@ class Stages:
     def run(self) -> dict[str, float]:
         """Run what is not finished and return each stage's seconds by name.
 
-        Raises UsageError with the last line that a failing stage printed; the others are ended.
+        Raises UsageError with the last line that a failing stage printed; the others are ended
+        (see `keep_going`).
         """
         last_status = time.monotonic()
         try:
-            while len(self._seconds) < len(self._stages):
+            while self._unfinished():
                 self._start_ready()
                 time.sleep(POLL)
                 self._collect_finished()
@@ -97,8 +108,14 @@ class Stages:
                     seconds[stage.name] = record["seconds"]
         return seconds
 
+    def _unfinished(self) -> bool:
+        over = self._seconds.keys() | self.failures.keys()
+        return any(stage.name not in over for stage in self._stages)
+
     def _start_ready(self) -> None:
         for stage in self._stages:
+            if stage.name in self.failures:
+                continue
             busy = sum(running[0].slots for running in self._running.values())
             pending = stage.name not in self._seconds and stage.name not in self._running
             ready = all(need in self._seconds for need in stage.needs)
@@ -129,13 +146,33 @@ class Stages:
             log.close()
             del self._running[name]
             if process.returncode:
-                line = self._last_line(stage)
-                raise UsageError(f"'{stage.command}' failed: {line} (log: {self._log_path(stage)})")
+                self._fail(stage, process.returncode)
+                continue
             self._seconds[name] = time.monotonic() - begin
             saved = {"seconds": self._seconds, "elapsed": self.elapsed}
             save_json(self._folder / STAGES_FILE, saved)
-            done = f"[{len(self._seconds)}/{len(self._stages)}]"
-            say(f"{done} {stage.title}: {self._last_line(stage)} ({self._seconds[name]:.0f} s)")
+            say(f"{self._done()} {stage.title}: {self._last_line(stage)} "
+                f"({self._seconds[name]:.0f} s)")  # fmt: skip
+
+    def _done(self) -> str:
+        over = self._seconds.keys() | self.failures.keys()
+        return f"[{sum(stage.name in over for stage in self._stages)}/{len(self._stages)}]"
+
+    def _fail(self, stage: Stage, status: int) -> None:
+        line = self._last_line(stage)
+        if status < 0:
+            name = signal.Signals(-status).name
+            line = f"ended by {name}" + " (out of memory?)" * (name == "SIGKILL")
+        where = f"(log: {self._log_path(stage)})"
+        if not self._keep_going:
+            raise UsageError(f"'{stage.command}' failed: {line} {where}")
+        self.failures[stage.name] = line.removeprefix("dsae: ")
+        lost = {stage.name}
+        for other in self._stages:  # which stand after those that they wait for
+            if lost.intersection(other.needs):
+                lost.add(other.name)
+                self.failures[other.name] = f"not begun, since {stage.title} failed"
+        say(f"{self._done()} {stage.title} failed: {line} {where}")
 
     def _show_status(self) -> None:
         parts = [self._last_line(stage) for stage, _, _, _ in self._running.values()]

@@ -82,7 +82,7 @@ def run(options: Options) -> int:
     dataset = Dataset.open(options.data)
     folder = options.out or default_folder(options)
     windows = Windows(dataset, options.camera, training_episodes(dataset, options))
-    extra = beside(windows, encoders.needs(options.encoder))
+    extra = beside(windows, encoders.kind(options.encoder).needs)
     encoder = encoders.create(
         options.encoder.partition(":")[0],
         windows.frame_shape,

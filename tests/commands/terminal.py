@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ("doctor", "tasks", "collect", "import", "inspect", "train", "evaluate", "overlay", "learn",
-         "rollout", "demo")  # fmt: skip
+VERBS = ("doctor", "tasks", "collect", "import", "inspect", "encoders", "train", "evaluate",
+         "compare", "overlay", "sample", "traverse", "filters", "learn", "rollout",
+         "demo")  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
