@@ -10,13 +10,16 @@ PixelError = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def slowness(points: torch.Tensor) -> torch.Tensor:
-    """Penalise the acceleration of points (B, 3, K, 2) (Finn et al. 2016, Equation 2).
+    """Penalise the acceleration of points (B, L, K, 2) (Finn et al. 2016, Equation 2).
 
     g = ‖(f_{t+1} − f_t) − (f_t − f_{t−1})‖², summed over points and coordinates, averaged over
-    the batch; in squared units of the points ([−1, 1] across the image).
+    the batch and the inner frames of each window; in squared units of the points ([−1, 1] across
+    the image). Windows of fewer than three frames have no acceleration: 0.
     """
-    before, now, after = points.unbind(dim=1)
-    return ((after - 2 * now + before) ** 2).sum(dim=(1, 2)).mean()
+    if points.shape[1] < 3:
+        return points.new_zeros(())
+    before, now, after = points[:, :-2], points[:, 1:-1], points[:, 2:]
+    return ((after - 2 * now + before) ** 2).sum(dim=(2, 3)).mean()
 
 
 def squared_error(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -39,6 +39,13 @@ def test_constant_velocity_costs_nothing() -> None:
     assert slowness(windows).item() == pytest.approx(0, abs=1e-24)
 
 
+def test_slowness_of_other_windows_than_three() -> None:
+    points = torch.randn(2, 5, 7, 2, dtype=torch.float64)
+    triples = torch.stack([slowness(points[:, i : i + 3]) for i in range(3)])
+    torch.testing.assert_close(slowness(points), triples.mean())
+    assert slowness(points[:, :1]) == slowness(points[:, :2]) == 0
+
+
 def test_balanced_error_computed_by_hand() -> None:
     # Two channels; squared errors averaged over them: 1, 0, 2.5 and 4, the last two foreground.
     prediction = torch.tensor([[[[1.0, 0.0], [2.0, 2.0]], [[1.0, 0.0], [1.0, 2.0]]]])
