@@ -1,7 +1,7 @@
 """The one interface behind which every encoder stands."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -68,6 +68,8 @@ class Encoder(nn.Module, ABC):
 
     learns: ClassVar[bool] = True
     """Whether training takes steps."""
+    control: ClassVar[Literal["", "floor", "ceiling"]] = ""
+    """For one that is no contestant: what an honest comparison shows it as."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """What must be recorded beside the frames: `robot`, `truth` or both (see `Batch`).
 
@@ -110,7 +112,7 @@ class Encoder(nn.Module, ABC):
         """Take statistics (or a closed form) from all training data, before the first step."""
 
     def optimizers(self, learning_rate: float) -> dict[str, torch.optim.Optimizer]:
-        """Return the optimisers by name; training scales their rate and saves their state."""
+        """Return the optimisers by name; training scales their rates and saves their states."""
         return {"main": torch.optim.Adam(self.parameters(), learning_rate)}
 
     def update(

@@ -1,7 +1,6 @@
 """What encoders whose code is a vector share: networks both ways and the pixels' likelihood."""
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +14,7 @@ from dsae.nn.corruption import Corruption, corrupt
 from dsae.nn.networks import CodeToImage, ImageToCode, Kind
 from dsae.ranges import check_ranges
 
-ACTIVE = 0.01  # (nats) a unit whose mean KL exceeds this carries something
+ACTIVE = 0.01  # a unit is active if its mean varies more than this over images (Burda et al. 2016)
 LOG_VARIANCE = (-12.0, 8.0)  # bounds that keep exp(log σ²) and its gradient finite
 
 
@@ -64,8 +63,6 @@ class LatentEncoder(Encoder):
     """
 
     config: Any
-    outputs = 1
-    """Numbers that the network gives for each dimension of the code."""
 
     def __init__(
         self, config: Config, image_shape: ImageShape, *, condition: int = 0, **sizes: int
@@ -86,6 +83,11 @@ class LatentEncoder(Encoder):
     def feature_size(self) -> int:
         """D, the length of the code."""
         return self.config.code
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the network gives for each dimension of the code."""
+        return 1
 
     def features_of(self, images: torch.Tensor) -> Encoding:
         """Encode float images (B, C, H, W)."""
@@ -135,12 +137,25 @@ class Posterior(NamedTuple):
     """q(z | I) = N(mean, diag exp(log_variance)), each of shape (B, D)."""
 
     mean: torch.Tensor
-    log_variance: torch.Tensor
+    log_variance: torch.Tensor | None
+    """None where z is a function of the image: q is then all at the mean."""
 
     def sample(self, generator: torch.Generator) -> torch.Tensor:
         """Draw z = μ + σ ε, shape (B, D), differentiable in μ and σ."""
+        if self.log_variance is None:
+            return self.mean
         noise = torch.randn(self.mean.shape, generator=generator).to(self.mean)
         return self.mean + noise * (0.5 * self.log_variance).exp()
+
+    def log_density(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return log q(z_d | I) of each dimension of codes, which broadcast with (B, D)."""
+        assert self.log_variance is not None, "a code without noise has no density"
+        return losses.gaussian_log_density(codes, self.mean, self.log_variance)
+
+    def kl(self) -> torch.Tensor:
+        """Return KL(q(z_d | I) ‖ N(0, 1)) of each dimension in nats, (B, D)."""
+        assert self.log_variance is not None, "a code without noise has no KL"
+        return losses.gaussian_kl(self.mean, self.log_variance)
 
 
 class VariationalEncoder(LatentEncoder):
@@ -148,16 +163,27 @@ class VariationalEncoder(LatentEncoder):
 
         loss = −E_q[log p(I | z)] + regulariser
 
-    A subclass gives the regulariser. The squared error (or cross-entropy) may be balanced between
-    foreground and background, and a learned background image be added to the drawing: both put a
-    VAE on the same footing as the spatial autoencoder. With `foreground_weight` 0 and without
-    `background` the loss is the published one.
+    A subclass gives its own regulariser, and may shrink the Gaussian to a point (`deterministic`).
+    The squared error (or cross-entropy) may be balanced between foreground and background, and a
+    learned background image be added to the drawing: both put a VAE on the same footing as the
+    spatial autoencoder. With `foreground_weight` 0 and without `background` the loss is the
+    published one.
     """
 
-    outputs = 2
+    @property
+    def deterministic(self) -> bool:
+        """Whether z is a function of the image."""
+        return False
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the network gives for each dimension of the code."""
+        return 1 if self.deterministic else 2
 
     def posterior(self, images: torch.Tensor) -> Posterior:
         """Return q(z | I) for float images (B, C, H, W)."""
+        if self.deterministic:
+            return Posterior(self.to_code(images), None)
         mean, log_variance = self.to_code(images).chunk(2, dim=1)
         return Posterior(mean, log_variance.clamp(*LOG_VARIANCE))
 
@@ -167,7 +193,7 @@ class VariationalEncoder(LatentEncoder):
 
     def kl(self, images: torch.Tensor) -> torch.Tensor:
         """Return KL(q(z | I) ‖ N(0, 1)) of each dimension in nats, (B, D), for float images."""
-        return losses.gaussian_kl(*self.posterior(images))
+        return self.posterior(images).kl()
 
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """Draw images (count, C, h, w) of codes from the prior N(0, 1)."""
@@ -190,7 +216,6 @@ class VariationalEncoder(LatentEncoder):
             **kl_terms(posterior),
         }
 
-    @abstractmethod
     def regulariser(
         self,
         posterior: Posterior,
@@ -198,7 +223,11 @@ class VariationalEncoder(LatentEncoder):
         batch: Batch,
         generator: torch.Generator,
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return what is added to the loss, in nats per image, and its terms for the log."""
+        """Return what is added to the loss, in nats per image, and its terms for the log.
+
+        It is the VAE's KL unless a subclass says otherwise.
+        """
+        return posterior.kl().sum(dim=1).mean(), {}
 
     def conditioned(self, codes: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Return what the decoder gets: the codes (B·L, D), and whatever else it is told."""
@@ -210,7 +239,13 @@ class VariationalEncoder(LatentEncoder):
 
 
 def kl_terms(posterior: Posterior) -> dict[str, torch.Tensor]:
-    """Return for the log: KL to N(0, 1), its parts by dimension, and the number of active units."""
-    kl = losses.gaussian_kl(*posterior).mean(dim=0)  # (D,)
+    """Return for the log: the number of active units, KL to N(0, 1) and its parts by dimension.
+
+    A deterministic code has no KL.
+    """
+    active = (posterior.mean.var(dim=0, correction=0) > ACTIVE).sum()
+    if posterior.log_variance is None:
+        return {"active_units": active}
+    kl = posterior.kl().mean(dim=0)  # (D,)
     parts = {f"kl/{index:02}": value for index, value in enumerate(kl)}
-    return {"kl": kl.sum(), "active_units": (kl > ACTIVE).sum(), **parts}
+    return {"kl": kl.sum(), "active_units": active, **parts}

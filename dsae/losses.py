@@ -106,7 +106,7 @@ def mmd(
 ) -> torch.Tensor:
     """Return the squared maximum mean discrepancy of samples (..., N, D) and (..., M, D).
 
-    MMD² = E k(x, x') + E k(y, y') − 2 E k(x, y)   (Gretton et al. 2012, Lemma 6)
+    MMD² = E k(x, x') + E k(y, y') − 2 E k(x, y)   (Gretton et al. 2012)
 
     The unbiased estimate leaves each x' = x out of the first two means (and a mean over no pair at
     all is 0), so that it is 0 on average for samples of one distribution; the biased one keeps

@@ -165,7 +165,7 @@ def _step(
     step: int,
 ) -> dict[str, torch.Tensor]:
     """Take one step, everything random in it following from the seed and its number."""
-    _set_rate(optimizers, config.learning_rate * schedule(step, config))
+    _scale_rates(optimizers, schedule(step, config))
     seed = config.seed * SEED_STRIDE + step
     indices = np.random.default_rng(seed).integers(len(windows), size=config.batch)
     batch = _batch(windows, indices, data, encoder.device, step / config.steps)
@@ -205,10 +205,11 @@ def resumed_step(folder: Path) -> int:
     return checkpoint.read(file, kind="checkpoint")[1]["step"] if file.exists() else 0
 
 
-def _set_rate(optimizers: dict[str, torch.optim.Optimizer], rate: float) -> None:
+def _scale_rates(optimizers: dict[str, torch.optim.Optimizer], factor: float) -> None:
+    """Set every rate to `factor` times what the encoder made its optimiser with."""
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
 
 
 def _save(

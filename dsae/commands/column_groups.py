@@ -233,7 +233,7 @@ GROUPS = (
                 title="active",
                 unit="numbers",
                 digits=1,
-                meaning="Numbers of the code that carry more than 0.01 nats.",
+                meaning="Numbers of the code whose mean varies by more than 0.01 over images.",
             ),
         ),
     ),

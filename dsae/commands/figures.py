@@ -58,8 +58,7 @@ def _latent(figures: Figures) -> Iterator[str]:
     if found:
         yield (
             f"posterior: KL to the prior {found['kl']:.2f} nats, {found['active_units']} of "
-            f"{len(found['kl_per_dimension'])} units active ({found['active_units_variance']} by "
-            "the variance of their mean)"
+            f"{len(found['kl_per_dimension'])} units active (their mean varies by more than 0.01)"
         )
 
 

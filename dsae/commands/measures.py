@@ -133,9 +133,7 @@ def _latent(encoder: Encoder, frames: np.ndarray, test: Codes) -> Figures | None
     return {
         "kl": float(kl.sum()),
         "kl_per_dimension": kl.tolist(),
-        "active_units": int((kl > ACTIVE).sum()),
-        # Burda et al. (2016): a unit is active if the variance of its posterior mean exceeds 0.01.
-        "active_units_variance": int((test.features.var(axis=0) > ACTIVE).sum()),
+        "active_units": int((test.features.var(axis=0) > ACTIVE).sum()),
     }
 
 

@@ -116,7 +116,8 @@ def _metavar(annotation: Any) -> str:
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is tuple:
-        return "NAME,NAME"
+        kind = get_args(annotation)[0]
+        return "NAME,NAME" if kind is str else ",".join(2 * [_metavar(kind)])
     if choices := get_args(annotation):
         return "|".join(map(str, choices))
     return str(getattr(annotation, "__name__", "VALUE")).upper()

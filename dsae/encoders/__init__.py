@@ -40,9 +40,9 @@ def config(name: str, settings: dict[str, Any] | None = None) -> Any:
     return dataclasses.replace(base, **(settings or {}))
 
 
-def needs(name: str) -> frozenset[str]:
-    """Return what an encoder needs beside the frames (`Encoder.needs`); errors as in `config`."""
-    return _module(_family(name)).Encoder.needs
+def kind(name: str) -> type[Encoder]:
+    """Return the class of an encoder; errors as in `config`."""
+    return _module(_family(name)).Encoder
 
 
 def create(
@@ -74,11 +74,12 @@ def restore(
 
 
 def _build(family: str, config: Any, image_shape: ImageShape, sizes: Mapping[str, int]) -> Encoder:
-    kind = _module(family).Encoder
-    for need in kind.needs:
+    needs = kind(family).needs
+    for need in needs:
         if need not in sizes:
             raise EncoderError(f"'{family}' needs the {WORDS[need]}, which the data does not have")
-    return kind(config, image_shape, **{f"{need}_size": sizes[need] for need in kind.needs})
+    given = {f"{need}_size": sizes[need] for need in needs}
+    return kind(family)(config, image_shape, **given)
 
 
 def family_of(encoder: Encoder) -> str:

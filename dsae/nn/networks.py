@@ -59,6 +59,7 @@ class CodeToImage(nn.Module):
             return
         widths = _widths(image)
         cells = _cells(image, len(widths))
+        cells = min(cells[0], target[1]), min(cells[1], target[2])  # of a very coarse drawing
         flat = widths[-1] * math.prod(cells)
         self.layers = nn.Sequential(
             perceptron(inputs, backwards, flat),

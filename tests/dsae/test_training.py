@@ -1,11 +1,12 @@
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from blobs import Film, film
+from blobs import SIZES, Film, film
 
 from dsae import checkpoint, encoders, training
 from dsae.encoder import Batch, Data, Encoder
@@ -27,7 +28,11 @@ def windows() -> Film:
 
 
 def new(name: str = "dsae", **settings: object) -> Encoder:
-    return encoders.create(name, SHAPE, seed=2, settings=settings)
+    return encoders.create(name, SHAPE, seed=2, settings=settings, sizes=SIZES)
+
+
+LEARNING = [name for name in encoders.names() if encoders.kind(name).learns]
+READY = [name for name in encoders.names() if name not in LEARNING]
 
 
 def weights(encoder: Encoder) -> dict[str, torch.Tensor]:
@@ -46,22 +51,43 @@ def stop_at(step: int):  # type: ignore[no-untyped-def]
     return on_step
 
 
-@pytest.mark.parametrize("name", encoders.names())
-@pytest.mark.parametrize("stop", [3, 5, 8])
+def train(name: str, windows: Film, folder: Path, **how: Any) -> list[tuple[int, dict]]:
+    """Train in a folder, with what was recorded beside the frames; return the log."""
+    rows: list[tuple[int, dict[str, float]]] = []
+    fit(
+        new(name), windows, CONFIG, robot=windows.robot, truth=windows.truth, folder=folder,
+        log=lambda *row: rows.append(row), **how,
+    )  # fmt: skip
+    return rows
+
+
+@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("stop", [3, 8])
 def test_resumed_training_ends_in_the_same_bytes(
     name: str, stop: int, windows: Film, tmp_path: Path
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    rows: dict[str, list[tuple[int, dict[str, float]]]] = {"whole": [], "broken": []}
-    fit(new(name), windows, CONFIG, folder=whole, log=lambda *row: rows["whole"].append(row))
+    rows = train(name, windows, whole)
     with pytest.raises(Interrupted):
-        fit(new(name), windows, CONFIG, folder=broken, on_step=stop_at(stop))
+        train(name, windows, broken, on_step=stop_at(stop))
     assert resumed_step(broken) == stop // 3 * 3
     assert not (broken / checkpoint.ENCODER_FILE).exists()
-    fit(new(name), windows, CONFIG, folder=broken, log=lambda *row: rows["broken"].append(row))
-    assert rows["broken"] == rows["whole"][stop // 3 * 3 :]
+    assert train(name, windows, broken) == rows[stop // 3 * 3 :]
     files = [folder / checkpoint.ENCODER_FILE for folder in (whole, broken)]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("name", READY)
+def test_what_is_ready_is_prepared_and_saved_without_a_step(
+    name: str, windows: Film, tmp_path: Path
+) -> None:
+    for folder in ("one", "two"):
+        assert train(name, windows, tmp_path / folder) == []
+    files = [tmp_path / folder / checkpoint.ENCODER_FILE for folder in ("one", "two")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    encoder = new(name)
+    encoder.prepare(windows.data)
+    assert same(weights(encoder), weights(checkpoint.load(files[0])))
 
 
 def test_nothing_but_the_seed_decides(windows: Film) -> None:

@@ -4,44 +4,88 @@ from pathlib import Path
 
 import pytest
 import torch
-from blobs import batch, film, noise
+from blobs import SIZES, batch, film, noise
 
 from dsae import checkpoint, encoders
-from dsae.encoder import ENCODE_CHUNK, Data, Encoder, as_float
+from dsae.encoder import ENCODE_CHUNK, Encoder, as_float
 from dsae.errors import EncoderError
+from dsae.latent import LatentEncoder, VariationalEncoder
 
 SHAPES = [(64, 64, 3), (48, 80, 3), (32, 32, 1)]
 SMALL = (32, 32, 1)
 
 every_encoder = pytest.mark.parametrize("name", encoders.names())
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "x".join(map(str, s)))
+every_ready_one = pytest.mark.parametrize(
+    "name", [name for name in encoders.names() if not encoders.kind(name).learns]
+)
+every_vector = pytest.mark.parametrize(
+    "name", [name for name in encoders.names() if issubclass(encoders.kind(name), LatentEncoder)]
+)
+
+
+def new(name: str, shape: tuple[int, int, int], seed: int = 1) -> Encoder:
+    return encoders.create(name, shape, seed=seed, sizes=SIZES)
+
+
+def prepared(name: str, shape: tuple[int, int, int]) -> Encoder:
+    encoder = new(name, shape)
+    encoder.prepare(film(shape, episodes=2).data)
+    return encoder
+
+
+def step(encoder: Encoder, optimizers: dict[str, torch.optim.Optimizer], seed: int) -> dict:
+    return encoder.update(
+        batch(encoder.image_shape), optimizers, torch.Generator().manual_seed(seed)
+    )
 
 
 def trained(name: str, shape: tuple[int, int, int], steps: int = 3) -> Encoder:
-    encoder = encoders.create(name, shape, seed=1)
-    encoder.prepare(Data(film(shape, episodes=2).frames))
-    optimizers = encoder.optimizers(1e-3)
-    for step in range(steps):
-        encoder.update(batch(shape), optimizers, torch.Generator().manual_seed(step))
+    """Return an encoder after its preparation and, if it learns, some steps."""
+    encoder = prepared(name, shape)
+    if encoder.learns:
+        optimizers = encoder.optimizers(1e-3)
+        for seed in range(steps):
+            step(encoder, optimizers, seed)
     return encoder
 
 
 @every_encoder
 @every_shape
-def test_updates_change_the_weights_and_stay_finite(name: str, shape: tuple[int, int, int]) -> None:
-    encoder = encoders.create(name, shape, seed=1)
-    encoder.prepare(Data(film(shape, episodes=2).frames))
+def test_learning_changes_the_weights_and_stays_finite(
+    name: str, shape: tuple[int, int, int]
+) -> None:
+    encoder = prepared(name, shape)
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
-    optimizers = encoder.optimizers(1e-3)
-    for step in range(3):
-        terms = encoder.update(batch(shape), optimizers, torch.Generator().manual_seed(step))
-        assert "loss" in terms
-        for term, value in terms.items():
-            assert value.ndim == 0, term
-            assert value.isfinite(), term
-    state = encoder.state_dict()
-    assert all(value.isfinite().all() for value in state.values())
-    assert any(not torch.equal(before[key], state[key]) for key in state)
+    if encoder.learns:
+        optimizers = encoder.optimizers(1e-3)
+        for seed in range(3):
+            terms = step(encoder, optimizers, seed)
+            assert "loss" in terms
+            for term, value in terms.items():
+                assert value.ndim == 0, term
+                assert value.isfinite(), term
+                assert not value.requires_grad, term
+        assert any(not torch.equal(before[key], v) for key, v in encoder.state_dict().items())
+    assert all(value.isfinite().all() for value in encoder.state_dict().values())
+    codes = encoder.encode(noise(shape)).features
+    assert codes.isfinite().all()
+    assert codes.std(dim=0).max() > 0, "all images have one code"
+
+
+@every_ready_one
+def test_one_that_does_not_learn_refuses_to(name: str) -> None:
+    with pytest.raises(NotImplementedError, match="ready after `prepare`"):
+        prepared(name, SMALL).loss(batch(SMALL), torch.Generator())
+
+
+@every_encoder
+def test_steps_follow_from_the_generator_alone(name: str) -> None:
+    states = []
+    for _ in range(2):
+        torch.manual_seed(len(states))
+        states.append(trained(name, SMALL).state_dict())
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
 @every_encoder
@@ -72,6 +116,39 @@ def test_shapes_of_what_it_returns(name: str, shape: tuple[int, int, int]) -> No
 
 
 @every_encoder
+def test_samples_are_drawn_like_codes(name: str) -> None:
+    shape, seeds = (48, 80, 3), (0, 0, 1)
+    encoder = trained(name, shape).eval()
+    try:
+        first, again, other = (
+            encoder.sample(3, torch.Generator().manual_seed(seed)) for seed in seeds
+        )
+    except NotImplementedError:
+        assert not isinstance(encoder, VariationalEncoder)
+        pytest.skip("it has no prior")
+    drawn = encoder.decode(encoder.encode(noise(shape, 3)).features)
+    assert first.shape == drawn.shape
+    assert first.isfinite().all()
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@every_vector
+def test_vector_codes_report_what_their_units_carry(name: str) -> None:
+    encoder = prepared(name, SMALL)
+    terms = step(encoder, encoder.optimizers(1e-3), 0)
+    assert terms["reconstruction"] > 0
+    assert 0 <= terms["active_units"] <= encoder.feature_size
+    parts = {key for key in terms if key.startswith("kl/")}
+    if not isinstance(encoder, VariationalEncoder) or encoder.deterministic:
+        assert "kl" not in terms
+        assert not parts, "a code without noise has no KL"
+        return
+    assert parts == {f"kl/{index:02}" for index in range(encoder.feature_size)}
+    torch.testing.assert_close(torch.stack([terms[key] for key in parts]).sum(), terms["kl"])
+
+
+@every_encoder
 @every_shape
 def test_a_saved_encoder_encodes_alike(
     name: str, shape: tuple[int, int, int], tmp_path: Path
@@ -91,11 +168,11 @@ def test_a_saved_encoder_encodes_alike(
 @every_encoder
 def test_first_weights_follow_from_the_seed_alone(name: str) -> None:
     torch.manual_seed(5)
-    first = encoders.create(name, SMALL, seed=3).state_dict()
+    first = new(name, SMALL, seed=3).state_dict()
     drawn = torch.rand(1)
     torch.manual_seed(5)
     assert torch.equal(torch.rand(1), drawn), "the caller's own random numbers were used up"
-    second = encoders.create(name, SMALL, seed=3).state_dict()
+    second = new(name, SMALL, seed=3).state_dict()
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
 
@@ -138,13 +215,13 @@ def test_encoding_is_features_of_the_image_and_differentiable(name: str) -> None
 )
 def test_other_images_are_refused_naming_both(name: str, images: torch.Tensor) -> None:
     with pytest.raises(EncoderError, match="32×32×1") as caught:
-        encoders.create(name, SMALL, seed=0).encode(images)
+        new(name, SMALL).encode(images)
     assert str(tuple(images.shape)) in str(caught.value)
     assert str(images.dtype).removeprefix("torch.") in str(caught.value)
 
 
 @every_encoder
 def test_it_is_found_under_its_name(name: str) -> None:
-    encoder = encoders.create(name, SMALL, seed=0)
+    encoder = new(name, SMALL)
     assert encoders.family_of(encoder) == name.partition(":")[0]
     assert encoder.config == encoders.config(name)
