@@ -91,7 +91,17 @@ class LatentEncoder(Encoder):
 
     def features_of(self, images: torch.Tensor) -> Encoding:
         """Encode float images (B, C, H, W)."""
-        return Encoding(self.to_code(images))
+        return Encoding(self.numbers_of(images))
+
+    def numbers_of(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the network's numbers, (B, outputs · D), for float images (B, C, H, W).
+
+        A dense network sees what differs from the median image: the same functions with another
+        bias, but whole images, all positive, kill its rectified units.
+        """
+        if self.config.network == "dense":
+            images = shrink(images, self.target) - self.background.median
+        return self.to_code(images)
 
     def decode(self, features: torch.Tensor, robot: torch.Tensor | None = None) -> torch.Tensor:
         """Draw images, shape (B, C, h, w), from codes (B, D)."""
@@ -183,8 +193,8 @@ class VariationalEncoder(LatentEncoder):
     def posterior(self, images: torch.Tensor) -> Posterior:
         """Return q(z | I) for float images (B, C, H, W)."""
         if self.deterministic:
-            return Posterior(self.to_code(images), None)
-        mean, log_variance = self.to_code(images).chunk(2, dim=1)
+            return Posterior(self.numbers_of(images), None)
+        mean, log_variance = self.numbers_of(images).chunk(2, dim=1)
         return Posterior(mean, log_variance.clamp(*LOG_VARIANCE))
 
     def features_of(self, images: torch.Tensor) -> Encoding:

@@ -16,9 +16,21 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SMALLER = {
     "collect": ["--episodes", "6", "--workers", "2"],
     "train": ["--steps", "3", "--batch", "2", "--threads", "1"],
+    "compare": ["--encoders", "dsae,vae,pca", "--minutes", "0.01", "--seeds", "0", "--slots", "1"],
     "learn": ["--threads", "1", "--set", "epochs=1"],
     "rollout": ["--episodes", "2", "--workers", "1", "--video-episodes", "1"],
 }
+
+MADE = (
+    "lab.gif",
+    "push.png",
+    "runs/train/push-dsae/overlay.mp4",
+    "push.mp4",
+    "samples.png",
+    "codes.png",
+    "filters.png",
+    "runs/compare/push/report.html",
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -51,7 +63,7 @@ def test_the_readme_s_commands_work_in_the_order_of_a_day(folder: Path) -> None:
             [sys.executable, "-m", *small], cwd=folder, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{' '.join(small)}: {done.stderr}"
-    for made in ("lab.gif", "push.png", "push.mp4", "runs/train/push-dsae/overlay.mp4"):
+    for made in MADE:
         assert (folder / made).stat().st_size > 0
     (python,) = blocks("python")
     check = "\nassert points.shape == pixels.shape == (5, 16, 2) and state.shape == (5, 32)"
