@@ -251,8 +251,16 @@ def training_config(row: Row, seed: int, steps: int) -> training.Config:
 def described(name: str) -> dict[str, Any]:
     """Return what a row's results depend on, as JSON gives it back."""
     row = ROWS[name]
-    values = {"row": name, "encoder": row.encoder, "settings": row.settings, "batch": BATCH}
-    return json.loads(json.dumps({**values, "learning_rate": row.learning_rate}))
+    values = {
+        "row": name,
+        "encoder": row.encoder,
+        "settings": row.settings,
+        "length": row.length,
+        "batch": BATCH,
+        "learning_rate": row.learning_rate,
+        "pools": [POOL, WIDE, WIDE_POOL],
+    }
+    return json.loads(json.dumps(values))
 
 
 def refuse_another(path: Path, kept: dict[str, Any], asked: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ import torch
 
 from dsae import losses
 from dsae.encoder import Batch, Data, Encoder, Encoding, ImageShape, as_float
-from dsae.errors import DsaeError
 from dsae.nn.background import BACKGROUND_IMAGES, Background, shrink
 from dsae.nn.corruption import Corruption, corrupt
 from dsae.nn.networks import CodeToImage, ImageToCode, Kind
@@ -51,9 +50,8 @@ class Config:
             noise=(1e-6, math.inf),
             foreground_weight=(0, 1),
             corruption_level=(0, 1),
+            hidden=(1, math.inf),
         )
-        if any(width < 1 for width in self.hidden):
-            raise DsaeError(f"hidden = {self.hidden}: every width must be at least 1")
 
 
 class LatentEncoder(Encoder):

@@ -7,9 +7,13 @@ from dsae.errors import DsaeError
 
 
 def check_ranges(config: Any, **limits: tuple[float, float]) -> None:
-    """Raise DsaeError unless each named field lies within its limits, ends included."""
+    """Raise DsaeError unless each named field lies within its limits, ends included.
+
+    Of a field that is a tuple every number must.
+    """
     for name, (low, high) in limits.items():
         value = getattr(config, name)
-        if not low <= value <= high:
-            allowed = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-            raise DsaeError(f"{name} = {value:g}: it must be {allowed}")
+        for number in value if isinstance(value, tuple) else (value,):
+            if not low <= number <= high:
+                allowed = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+                raise DsaeError(f"{name} = {number:g}: it must be {allowed}")

@@ -20,6 +20,7 @@ from dsae.ranges import check_ranges
 ADVICE = "lower the learning rate or look at the data"
 TRIAL_STEPS, TRIAL_WARMUP = 25, 5  # that a training's rate is measured on, and left out of it
 SEED_STRIDE = 1_000_003  # keeps the random streams of two steps apart
+MAX_SEED = 2**32 - 1  # so that seed and step together fit into torch's 64 bits
 
 
 class Windows(Protocol):
@@ -66,7 +67,7 @@ class Config:
             batch=positive,
             learning_rate=(0, math.inf),
             warmup=(0, math.inf),
-            seed=(0, math.inf),
+            seed=(0, MAX_SEED),
             checkpoint_every=positive,
             log_every=positive,
         )

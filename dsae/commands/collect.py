@@ -20,7 +20,7 @@ from pydantic import Field
 from data import collect as collection
 from data import controllers
 from dsae.commands import environments, opengl, runs
-from dsae.commands.options import argument, runtime
+from dsae.commands.options import Seed, argument, runtime
 from dsae.commands.progress import Bar
 from policies import controller as learned
 
@@ -43,7 +43,7 @@ class Options:
     """Factors of variation that are drawn for each episode, like lighting,camera_pose; or all."""
     max_steps: Annotated[int, Field(gt=0)] | None = None
     """Cut longer episodes here."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of the first episode; the others count on from it."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Further arguments of the environment, such as action_mode=torque."""

@@ -21,7 +21,7 @@ from data.dataset import Dataset
 from dsae import report
 from dsae.commands import opengl, runs
 from dsae.commands.evaluate import EVALUATION_FILE
-from dsae.commands.options import runtime
+from dsae.commands.options import Seed, runtime
 from dsae.commands.rollout import RESULTS_FILE
 from dsae.commands.stages import Stage, Stages
 from envs.tasks import push
@@ -41,7 +41,7 @@ class Options:
 
     quick: bool = False
     """All of it small, in about a minute."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of everything; the fresh episodes are the same for every seed."""
     out: Path = runtime(Path("runs/demo"))
     """Run folder."""

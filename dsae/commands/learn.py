@@ -20,7 +20,7 @@ from dsae import checkpoint
 from dsae.commands import environments, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
-from dsae.commands.options import argument, override, runtime
+from dsae.commands.options import Seed, argument, override, runtime
 from dsae.logger import Logger
 from policies import learners, policy
 from policies import state as states
@@ -43,7 +43,7 @@ class Options:
     """Whose frames an encoder sees; if left out, those that it was trained on."""
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the episodes that are left out, as in `dsae train`."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of weights and batches."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings of the learner, such as hidden=128."""

@@ -15,6 +15,8 @@ import yaml
 from dsae.commands.errors import UsageError
 
 Options = TypeVar("Options")
+Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
+"""What every source of random numbers takes."""
 
 
 def argument(default: Any = dataclasses.MISSING) -> Any:

@@ -16,7 +16,7 @@ from dsae import overlay
 from dsae.commands import opengl, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
-from dsae.commands.options import argument, runtime
+from dsae.commands.options import Seed, argument, runtime
 from dsae.commands.progress import Bar
 from dsae.state.presence import softmax_mass
 from policies import evaluation
@@ -36,7 +36,7 @@ class Options:
     """Run folder of a learned policy, or its file."""
     episodes: Annotated[int, Field(gt=0)] = 100
     """Number of episodes."""
-    seed: Annotated[int, Field(ge=0)] = FRESH_SEED
+    seed: Seed = FRESH_SEED
     """Seed of the first episode; the others count on from it."""
     video: Path | None = None
     """Write the first episodes as .mp4, .gif or .png, the feature points drawn in."""

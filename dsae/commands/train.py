@@ -24,7 +24,7 @@ from dsae.commands import runs
 from dsae.commands.beside import beside
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
-from dsae.commands.options import argument, override, runtime
+from dsae.commands.options import Seed, argument, override, runtime
 from dsae.commands.progress import Bar
 from dsae.encoder import Encoder
 from dsae.logger import Logger
@@ -55,7 +55,7 @@ class Options:
     """Learn from so many of the training episodes only, spread over all of them."""
     init: Path | None = None
     """Run folder of a training whose first layers this one begins with."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of weights and batches."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings of the encoder, such as points=8 or beta=4."""
@@ -97,7 +97,7 @@ def run(options: Options) -> int:
         schedule = _schedule(options, run_, encoder, windows, extra)
         loss = _train(encoder, windows, extra, schedule, folder, options.encoder)
         run_.finish()
-    _note_about_background(encoder)
+    _notes(encoder)
     what = f"{schedule.steps} steps, loss {loss:.4g}" if encoder.learns else "nothing to train"
     runs.say(f"{what}: {folder / ENCODER_FILE}")
     return 0
@@ -181,10 +181,13 @@ def default_folder(options: Options) -> Path:
     return Path("runs/train") / f"{options.data.name}-{options.encoder.replace(':', '-')}"
 
 
-def _note_about_background(encoder: Encoder) -> None:
+def _notes(encoder: Encoder) -> None:
+    """Say what a person should know about the encoder that was made."""
     background = getattr(encoder, "background", None)
     if background is not None and not background.explains:
         runs.say(
             f"note: the median image leaves {float(background.share):.0%} of the pixels "
             "unexplained (a moving camera?), so the foreground-balanced loss was switched off"
         )
+    if not getattr(encoder, "converged", True):
+        runs.say("note: the separation did not converge: give more --set iterations=, or take pca")

@@ -89,9 +89,7 @@ class Config(latent.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ranges(self, adversary_rate=(1e-6, math.inf))
-        if any(width < 1 for width in self.discriminator):
-            raise DsaeError(f"discriminator = {self.discriminator}: every width must be at least 1")
+        check_ranges(self, adversary_rate=(1e-6, math.inf), discriminator=(1, math.inf))
         if self.prior not in PRIORS:
             raise DsaeError(f"prior = {self.prior}: choose from {', '.join(PRIORS)}")
 

@@ -27,7 +27,7 @@ from dsae.errors import DsaeError
 from dsae.nn.background import shrink
 from dsae.ranges import check_ranges
 
-ACTIVE_SHARE = 0.01  # a unit that varies by less than this share of the liveliest is not active
+VARYING_SHARE = 0.01  # of the liveliest unit's deviation: what varies by less counts as still
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class Encoder(latent.LatentEncoder):
             "loss": error + self.config.sparsity * size,
             "reconstruction": error,
             "sparsity": size,
-            "active_units": (spread > ACTIVE_SHARE * spread.max()).sum(),
+            "varying_units": (spread > VARYING_SHARE * spread.max()).sum(),
         }
 
     def _linear_layers(self) -> list[nn.Linear]:

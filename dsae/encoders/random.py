@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import nn
 
 from dsae.encoder import ENCODE_CHUNK, Data, Encoding, ImageShape, as_float
 from dsae.nn.networks import ImageToCode
+from dsae.nn.normalisation import CALIBRATION_IMAGES, calibrate
 from dsae.nn.spatial_softmax import Grid, SpatialSoftmax
 from dsae.nn.trunks import Trunk, light_layers
 from dsae.ranges import check_ranges
 from dsae.ready import ReadyEncoder
-
-IMAGES = 500  # that the statistics of batch normalisation are taken of, spread over the data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +33,8 @@ class Config:
     """Widths of the layers between convolutions and code of `conv`."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, points=(1, math.inf), code=(1, math.inf))
+        positive = (1, math.inf)
+        check_ranges(self, points=positive, code=positive, hidden=positive)
 
 
 class Encoder(ReadyEncoder):
@@ -73,22 +72,7 @@ class Encoder(ReadyEncoder):
         points, maps = self.softmax(self.trunk(images))
         return Encoding(points.flatten(1), points, maps)
 
-    @torch.no_grad()
     def prepare(self, data: Data) -> None:
-        """Take the mean and variance that every batch normalisation divides by from the data.
-
-        Its first ones, zero and one, would shrink activations from layer to layer until the
-        softmax is flat: a worse network than the one that training begins with.
-        """
-        norms = [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
-        momenta = [norm.momentum for norm in norms]
-        training = self.training
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain average over the chunks
-        self.train()
-        for chunk in data.some_images(IMAGES).split(ENCODE_CHUNK):
-            self.features_of(as_float(chunk.to(self.device)))
-        self.train(training)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        """Take the mean and variance that every batch normalisation divides by from the data."""
+        chunks = data.some_images(CALIBRATION_IMAGES).split(ENCODE_CHUNK)
+        calibrate(self, self.features_of, (as_float(chunk.to(self.device)) for chunk in chunks))

@@ -44,7 +44,8 @@ class Config:
     """`dense` sees the image at 1/scale of its size, less the median image."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, points=(1, math.inf), scale=(1, math.inf))
+        positive = (1, math.inf)
+        check_ranges(self, points=positive, scale=positive, hidden=positive)
 
 
 # `conv` takes a third of the time and finds the pale goal of Push in fewer steps. After 2000 its

@@ -27,6 +27,19 @@ MISTAKES = {
         "train dsae DATA --set trunk=heavy",
         "trunk = 'heavy': .*'light' or 'paper'",
     ),
+    "setting of a layer": (
+        "train vae DATA --set hidden=[8,-3]",
+        r"hidden = -3: it must be at least 1",
+    ),
+    "settings that contradict": (
+        "train autoencoder DATA --set tied=true",
+        "tied = True needs network = 'dense', not 'conv'",
+    ),
+    "prior": ("train aae DATA --set prior=cauchy", "choose from gaussian, mixture, swiss_roll"),
+    "seed": ("train vae DATA --seed 99999999999999", "seed = .*less than 4294967296"),
+    "few episodes": ("train vae DATA --episodes 99", "has 5 to learn from"),
+    "another's layers": ("train vae DATA --init DSAE", "no layer of 'dsae' fits 'vae'"),
+    "an encoder of nothing": ("encoders daes", "unknown encoder 'daes'"),
     "setting's form": ("train dsae DATA --set points", "KEY=VALUE, got 'points'"),
     "camera of an encoder": (
         "learn bc push --data DATA --state DSAE --camera top",

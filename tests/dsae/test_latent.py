@@ -148,7 +148,7 @@ def test_learning_draws_the_disc(network: str, likelihood: str) -> None:
     [
         ({"code": 0}, "code = 0: it must be at least 1"),
         ({"noise": 0.0}, "noise = 0: it must be at least 1e-06"),
-        ({"hidden": (8, 0)}, r"hidden = \(8, 0\): every width must be at least 1"),
+        ({"hidden": (8, 0)}, r"hidden = 0: it must be at least 1"),
         ({"foreground_weight": 1.5}, "from 0 to 1"),
     ],
 )

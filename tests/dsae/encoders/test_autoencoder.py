@@ -68,7 +68,7 @@ def test_units_that_do_not_vary_are_not_active() -> None:
     encoder = prepared(code=7)
     with torch.no_grad():
         encoder.to_code.head[-1].weight[:4] = 0
-    assert encoder.loss(batch(SHAPE), torch.Generator())["active_units"] == 3
+    assert encoder.loss(batch(SHAPE), torch.Generator())["varying_units"] == 3
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu"])
