@@ -1,5 +1,7 @@
 """A data set: a folder of episode files and their index."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -55,6 +57,16 @@ class Dataset:
     def lengths(self) -> tuple[int, ...]:
         """Time steps of each episode."""
         return tuple(entry.length for entry in self._entries)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this data set from one with other episodes: their number, frames and a hash.
+
+        The hash is over name, length, bytes and seed of every file, not over what is in them.
+        """
+        rows = [(entry.file, entry.length, entry.size, entry.seed) for entry in self._entries]
+        digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+        return f"{len(self)} episodes, {sum(self.lengths)} frames, {digest}"
 
     @property
     def cameras(self) -> tuple[str, ...]:

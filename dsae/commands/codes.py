@@ -84,9 +84,11 @@ class State(NamedTuple):
     names: tuple[str, ...]
     """Of its S coordinates: KEYPOINT_AXIS."""
     values: np.ndarray
-    """(N, S)."""
+    """(N, S), of the held-out frames."""
+    train_values: np.ndarray
+    """The same coordinates of the training frames."""
     visible: np.ndarray
-    """Whether the keypoint can be seen, bool (N, S)."""
+    """Whether the keypoint can be seen in the held-out frames, bool (N, S)."""
 
 
 class Truth(NamedTuple):
@@ -117,8 +119,9 @@ class Truth(NamedTuple):
 
     @property
     def state(self) -> "State":
-        """Every coordinate of the held-out frames that varies, in metres if known."""
+        """Every coordinate that varies in the held-out frames, in metres if known."""
         places = self.test_pixels[..., :2] if self.test_metres is None else self.test_metres
+        before = self.train_pixels[..., :2] if self.train_metres is None else self.train_metres
         size = places.shape[2]
         values = places.reshape(len(places), -1)
         spread = values.std(axis=0)
@@ -128,6 +131,7 @@ class Truth(NamedTuple):
             "px" if self.test_metres is None else "m",
             tuple(name for name, kept in zip(names, moves, strict=True) if kept),
             values[:, moves],
+            before.reshape(len(before), -1)[:, moves],
             np.repeat(self.test_pixels[..., 2], size, axis=1)[:, moves] > 0.5,
         )
 

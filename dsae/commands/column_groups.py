@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dsae.commands.columns import Group, Measure
+from dsae.commands.point_columns import POINTS
 
 
 def _keypoints(kind: str, title: str, unit: str, meaning: str) -> tuple[Measure, ...]:
@@ -141,81 +142,24 @@ GROUPS = (
                 "correlation with a number of the code, averaged.",
             ),
             Measure(
-                path="state.smoothness",
+                path="state.roughness",
                 title="roughness",
-                better="lower",
                 digits=2,
-                meaning="Acceleration of the code over time, its variance being 1; noise has 6.",
-                truth="state.truth_smoothness",
+                meaning="Acceleration of the code over time, its variance being 1; noise has 6. "
+                "Neither more nor less than the true state's is good.",
+                truth="state.truth_roughness",
             ),
         ),
     ),
     Group(
         title="Reconstruction",
-        text="Of held-out frames, at the size that the decoder draws. The foreground is the few "
-        "pixels that move.",
+        text="Of held-out frames, at their own size and in their colours, whatever size the "
+        "decoder draws: what it leaves out counts as error. The foreground is the few pixels that "
+        "differ from the training frames' median; the constant guess draws the training frames' "
+        "mean. A decoder that is given the robot's true state does not compete.",
         measures=(*_IMAGE, *_FOREGROUND),
     ),
-    Group(
-        title="Feature points",
-        text="What the points of the encoders that have some are good for; no labels are needed "
-        "for this, but for the background points.",
-        everyone=False,
-        measures=(
-            Measure(path="points.count", title="points", digits=0, meaning="Number of points."),
-            Measure(
-                path="points.dead_count",
-                title="dead",
-                better="lower",
-                digits=1,
-                meaning="Points that hardly move or have no place.",
-            ),
-            Measure(
-                path="points.duplicate_count",
-                title="duplicate",
-                better="lower",
-                digits=1,
-                meaning="Points that repeat another one.",
-            ),
-            Measure(
-                path="points.background_count",
-                title="background",
-                better="lower",
-                digits=1,
-                meaning="Points that move but follow no keypoint.",
-            ),
-            Measure(
-                path="points.temporal_consistency",
-                title="consistency in time",
-                better="higher",
-                digits=2,
-                meaning="How steadily the points move from frame to frame, at most 1.",
-                truth="points.truth_temporal_consistency",
-            ),
-            Measure(
-                path="points.coverage",
-                title="coverage",
-                unit="%",
-                scale=100,
-                digits=0,
-                better="higher",
-                meaning="Share of the foreground that is near a point.",
-            ),
-            Measure(
-                path="points.mass_mean",
-                title="softmax mass",
-                better="higher",
-                digits=2,
-                meaning="How sharply the softmax maps are peaked: mass around the point, of 1.",
-            ),
-            Measure(
-                path="points.spread_mean",
-                title="spread",
-                digits=2,
-                meaning="How far the points move, in halves of the image.",
-            ),
-        ),
-    ),
+    POINTS,
     Group(
         title="Latent variables",
         text="Encoders whose code has a prior.",
@@ -239,12 +183,16 @@ GROUPS = (
     ),
     Group(
         title="Disentanglement",
-        text="How separately the code holds the true coordinates, 1 being perfect. β-VAE and "
-        "FactorVAE metric: how often the factor that was held still is guessed from the code. MIG "
-        "and SAP: how far the number that knows a factor best is ahead of the next, in mutual "
-        "information and in prediction. DCI: whether each number knows one factor "
-        "(disentanglement), each factor is in one number (completeness), all can be predicted "
-        "(informativeness). Modularity: whether each number shares information with one factor.",
+        text="How separately the code holds the true coordinates. What is learned is learned from "
+        "training episodes and scored on held-out ones; MIG and modularity, which learn "
+        "nothing, count over both. In recorded episodes the coordinates are correlated, so that "
+        "even the true state scores less than the 1 of independent ones: its row is the "
+        "yardstick. β-VAE and FactorVAE metric: how often the factor that was held still is "
+        "guessed from the code. MIG and SAP: how far the number that knows a factor best is "
+        "ahead of the next, in mutual information and in prediction. DCI: whether each number "
+        "knows one factor (disentanglement), each factor is in one number (completeness), all "
+        "can be predicted (informativeness). Modularity: whether each number shares information "
+        "with one factor.",
         measures=(
             Measure(
                 path="disentanglement.*",
@@ -252,6 +200,7 @@ GROUPS = (
                 better="higher",
                 digits=2,
                 meaning="",
+                truth="truth_disentanglement.*",
             ),
         ),
     ),

@@ -57,5 +57,10 @@ def expand(measure: Measure, paths: set[str], unit: str) -> Iterator[Measure]:
         if path == before + name + after and "." not in name and path.startswith(before):
             words = name.replace("_", " ")
             title = f"{measure.title}: {words}" if measure.title else words
-            constant = measure.constant.replace("*", name)
-            yield replace(measure, path=path, title=title, constant=constant)
+            yield replace(
+                measure,
+                path=path,
+                title=title,
+                constant=measure.constant.replace("*", name),
+                truth=measure.truth.replace("*", name),
+            )

@@ -4,8 +4,9 @@ Example:
     dsae compare runs/data/push --encoders dsae,vae,pca --minutes 2 --seeds 0,1,2
 
 `--encoders all` takes every encoder that there is, with every preset. It ends with report.html,
-table.md and results.json. An interrupted comparison goes on where it stopped, more encoders and
-seeds can be added to a finished one, and an encoder that fails does not stop the others.
+table.md and results.json. An interrupted comparison goes on where it stopped, and an encoder that
+fails does not stop the others. Encoders and seeds given to a finished one are added to those that
+it has: every encoder gets every seed.
 """
 
 import dataclasses
@@ -20,17 +21,15 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from data.dataset import Dataset
-from data.windows import Windows
 from dsae import encoders, training
-from dsae.commands import comparison, comparison_report, memory, runs
+from dsae.commands import comparison, comparison_report, earlier, memory, runs
 from dsae.commands.beside import available
 from dsae.commands.devices import use_device
+from dsae.commands.earlier import ALL
 from dsae.commands.environments import SomeNames
 from dsae.commands.errors import UsageError
 from dsae.commands.options import argument, runtime
-from dsae.commands.stages import STAGES_FILE, Stage, Stages
-
-ALL = "all"
+from dsae.commands.stages import Stage, Stages
 
 
 def _texts(value: Any) -> Any:
@@ -61,8 +60,8 @@ class Options:
     """Whose frames to use; the data set's first camera if left out."""
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the episodes kept from training, to measure on."""
-    disentanglement: bool = False
-    """Also measure how separately the codes hold the true coordinates (takes longer)."""
+    disentanglement: bool = runtime(True)
+    """Also measure how separately the codes hold the true coordinates (some seconds each)."""
     device: str = "auto"
     """auto, cpu or cuda."""
     threads: Annotated[int, Field(gt=0)] = 1
@@ -82,20 +81,32 @@ def run(options: Options) -> int:
     if options.steps and options.minutes:
         raise UsageError("compare: give --steps or --minutes, not both")
     use_device(options.device, options.threads)
-    seeds = _seeds(options)
+    asked_seeds = _seeds(options)
     dataset = Dataset.open(options.data)
     dataset.split(options.held_out)
-    names, left_out = _names(options, dataset)
+    asked, left_out = _names(options, dataset)
     slots, line = _slots(options, dataset)
     out = options.out or Path("runs/compare") / options.data.name
+    before = ([], []) if options.overwrite else earlier.recorded(out)
+    names = list(dict.fromkeys([*before[0], *asked]))
+    seeds = list(dict.fromkeys([*before[1], *asked_seeds]))
     stages = plan(options, names, seeds, out)
-    todo = options.overwrite or bool(_missing(stages, out))
+    again = []
+    if options.disentanglement and not options.overwrite:
+        again = earlier.lacking("disentanglement", stages, out)
+    todo = options.overwrite or bool(again or earlier.missing(stages, out))
     with runs.open_run(out, "compare", options, overwrite=options.overwrite, redo=todo) as run_:
-        run_.record["options"].update(encoders=list(names), seeds=seeds)
+        run_.keep_to_data(dataset.fingerprint)
+        run_.note_options(encoders=names, seeds=seeds)
+        earlier.forget(again, out)
+        if set(names) != set(asked):
+            options = dataclasses.replace(options, encoders=tuple(names))
+        options = dataclasses.replace(options, seeds=tuple(map(str, seeds)))
         for text in (*left_out, _announcement(options, stages, out), line):
             runs.say(text)
         work = Stages(stages, out, slots, keep_going=True)
         seconds = work.run()
+        run_.keep_to_data(Dataset.open(options.data).fingerprint)  # no episode came meanwhile
         outcomes = comparison.gather(out, names, seeds, work.failures)
         facts = {
             **_facts(options, dataset, seeds),
@@ -155,9 +166,7 @@ def _names(options: Options, dataset: Dataset) -> tuple[tuple[str, ...], list[st
     everything = options.encoders == (ALL,)
     names = encoders.names() if everything else options.encoders
     camera = dataset.camera(options.camera)
-    longest = max(range(len(dataset)), key=lambda number: dataset.lengths[number])
-    with Windows(dataset, camera, [longest]) as windows:
-        there = available(windows)
+    there = available(dataset, camera, range(len(dataset)))
     found, left_out = [], []
     for name in names:
         if name in found:
@@ -203,13 +212,6 @@ def _slots(options: Options, dataset: Dataset) -> tuple[int, str]:
     )
 
 
-def _missing(stages: Sequence[Stage], folder: Path) -> list[Stage]:
-    """Return the stages that no earlier call finished."""
-    path = folder / STAGES_FILE
-    done = runs.read_json(path)["seconds"] if path.exists() else {}
-    return [stage for stage in stages if stage.name not in done]
-
-
 def _announcement(options: Options, stages: Sequence[Stage], folder: Path) -> str:
     trainings = len(stages) // 2
     each = (
@@ -217,7 +219,7 @@ def _announcement(options: Options, stages: Sequence[Stage], folder: Path) -> st
         if options.minutes
         else f"{options.steps or training.Config.steps} steps"
     )
-    left = len(_missing(stages, folder))
+    left = len(earlier.missing(stages, folder))
     going_on = f", {left} stages left" if left < len(stages) else ""
     plural = "s" * (trainings > 1)
     return (
@@ -264,7 +266,7 @@ def _command(options: Options) -> str:
             continue
         flag = "--" + field.name.replace("_", "-")
         if isinstance(value, bool):
-            parts.append(flag)
+            parts.append(flag if value else f"--no-{field.name}")
             continue
         text = ",".join(value) if isinstance(value, tuple) else value
         parts += [flag, f"{text:g}" if isinstance(text, float) else str(text)]

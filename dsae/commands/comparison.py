@@ -15,8 +15,11 @@ from dsae.checkpoint import ENCODER_FILE
 from dsae.commands import runs
 from dsae.commands.column_groups import RANKING
 from dsae.commands.evaluate import EVALUATION_FILE
+from dsae.commands.figures import KINDS
 
 CONFIDENCE = 0.95
+RECONSTRUCTION = "reconstruction."
+"""What the paths of the figures begin with that are of what a decoder draws."""
 
 
 class Summary(NamedTuple):
@@ -42,6 +45,8 @@ class Outcome:
     """What `dsae evaluate` wrote, and the training's `steps` and `train_seconds`, by seed."""
     failures: dict[int, str] = field(default_factory=dict)
     """What went wrong, by seed."""
+    told_robot: bool = False
+    """Whether its decoder is given the robot's true state."""
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
@@ -55,6 +60,14 @@ class Outcome:
         """Whether its code is made of feature points."""
         return any(evaluation["points"] for evaluation in self.evaluations.values())
 
+    def competes(self, path: str) -> bool:
+        """Whether its figure at `path` is a contestant's.
+
+        No control's is, nor the reconstruction of a decoder that is given the robot's true state
+        of the held-out frame: it need not know from the image where the robot is.
+        """
+        return not self.control and not (self.told_robot and path.startswith(RECONSTRUCTION))
+
 
 def slug(name: str, seed: int) -> str:
     """Return what the stages and the folder of one run are called, such as `vae-beta4-s0`."""
@@ -67,7 +80,8 @@ def gather(
     """Read what the stages left; `failures` are by stage name (`train-SLUG`, `evaluate-SLUG`)."""
     outcomes = []
     for name in names:
-        outcome = Outcome(name, encoders.kind(name).control)
+        kind = encoders.kind(name)
+        outcome = Outcome(name, kind.control, told_robot="robot" in kind.needs)
         for seed in seeds:
             run_folder = folder / slug(name, seed)
             lines = [failures.get(f"{verb}-{slug(name, seed)}") for verb in ("train", "evaluate")]
@@ -101,7 +115,7 @@ def figures_of(evaluation: dict[str, Any]) -> dict[str, float]:
             kinds.setdefault(kind, []).append(value)
     found |= {f"keypoint_means.{kind}": float(np.mean(v)) for kind, v in kinds.items()}
     points = evaluation["points"] or {}
-    for kind in ("dead", "duplicate", "background"):
+    for kind in KINDS:
         if kind in points:
             found[f"points.{kind}_count"] = float(len(points[kind]))
     for kind, name in (("mean_softmax_mass", "mass_mean"), ("spread", "spread_mean")):
@@ -121,14 +135,18 @@ def summarise(values: Sequence[float]) -> Summary:
 
 
 def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return contestants, best first, then controls, then what failed altogether."""
+    """Return contestants, best first, then controls, then what failed altogether.
+
+    A contestant whose figure does not compete has its place after those whose does.
+    """
     there = {path for outcome in outcomes for path in outcome.summaries}
     measure = next((m for m in RANKING if m.path in there), None)
 
-    def place(outcome: Outcome) -> tuple[bool, bool, float, str]:
+    def place(outcome: Outcome) -> tuple[bool, bool, bool, float, str]:
         summary = outcome.summaries.get(measure.path) if measure else None
+        aided = measure is not None and not outcome.competes(measure.path)
         error = summary.mean if summary else math.inf
-        return not outcome.evaluations, bool(outcome.control), error, outcome.name
+        return not outcome.evaluations, bool(outcome.control), aided, error, outcome.name
 
     return sorted(outcomes, key=place)
 
@@ -137,6 +155,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     """Return an encoder's figures for results.json."""
     return {
         "control": outcome.control or None,
+        "told_robot": outcome.told_robot,
         "spatial": outcome.spatial,
         "failures": outcome.failures,
         "runs": outcome.evaluations,

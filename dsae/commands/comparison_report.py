@@ -85,7 +85,9 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         "".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]) for line in lines
     ]
     legend = "* best of those that compete; (in brackets) what they are compared with"
-    return "\n".join(["", *texts, legend])
+    aided = [row.name for row in found.rows if tables.AIDED in row.note]
+    notes = [f"{name} {tables.AIDED}: its image and foreground do not compete" for name in aided]
+    return "\n".join(["", *texts, legend, *notes])
 
 
 def anchor(name: str) -> str:
@@ -108,7 +110,7 @@ def _plots(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _dot(outcome: Outcome, path: str) -> plots.Dot:
     kind: plots.Kind = "spatial" if outcome.spatial else "other"
-    if outcome.control:
+    if not outcome.competes(path):
         kind = "control"
     size, error = outcome.summaries["code_size"].mean, outcome.summaries[path]
     return plots.Dot(outcome.name, size, error.mean, kind, error.interval)

@@ -36,7 +36,10 @@ def run(options: Options) -> int:
     config = encoders.config(options.name)
     texts = field_docstrings(type(config))
     for field in dataclasses.fields(config):
-        runs.say(f"  {field.name} = {getattr(config, field.name)!r}: {texts[field.name]}")
+        text = texts.get(field.name)  # a person's own file may say nothing of it
+        runs.say(
+            f"  {field.name} = {getattr(config, field.name)!r}" + (f": {text}" if text else "")
+        )
     return 0
 
 

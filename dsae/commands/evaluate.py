@@ -5,7 +5,7 @@ Example:
 
 Reconstruction, of the whole image and of what moves in it. Tracking error: the best single feature
 point after an affine map, both chosen on training episodes. Probe errors: a linear map and a small
-network of the whole code. KNN-MSE, GTC and smoothness: is the code a state? Beside them the same
+network of the whole code. KNN-MSE, GTC and roughness: is the code a state? Beside them the same
 network untrained, plain pixels and a constant. Data without ground truth (a person's own video) is
 measured by what needs none.
 """
@@ -40,27 +40,45 @@ class Options:
     disentanglement: bool = False
     """Also measure how separately the code holds the true coordinates (takes longer)."""
     out: Path | None = None
-    """Where the figures go as JSON [RUN/evaluation.json]."""
+    """Where the figures go as JSON [RUN/evaluation.json, of other data evaluation-DATA.json]."""
     device: str = "auto"
     """auto, cpu or cuda."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Torch threads; 0 leaves the choice to torch."""
+    overwrite: bool = False
+    """Replace an existing file; the figures of its own data are replaced in any case."""
 
 
 def run(options: Options) -> int:
     """Measure, write the figures, print a table."""
+    runs.refuse_file(options.run)
     device = use_device(options.device, options.threads)
     encoder = checkpoint.load(options.run, device)
+    out = _out(options)
     split = open_split(options.run, options.data)
     figures = {
         "encoder": encoders.family_of(encoder),
         **measure(encoder, split, disentangled=options.disentanglement),
     }
-    out = options.out or options.run / EVALUATION_FILE
     runs.save_json(out, figures)
     runs.say(table(figures))
     runs.say(f"written to {out}")
     return 0
+
+
+def _out(options: Options) -> Path:
+    """Return where the figures go; UsageError if that would destroy others."""
+    own = Path(runs.trained_options(options.run)["data"])
+    if options.out is None and (options.data is None or options.data.resolve() == own.resolve()):
+        return options.run / EVALUATION_FILE
+    out = options.out
+    if out is None:
+        assert options.data is not None
+        # Apart from those of its own data, which `dsae overlay` and `dsae compare` read.
+        name = Path(EVALUATION_FILE)
+        out = options.run / f"{name.stem}-{options.data.resolve().name}{name.suffix}"
+    runs.refuse_existing(out, overwrite=options.overwrite)
+    return out
 
 
 def open_split(run_folder: Path, data: Path | None) -> Split:

@@ -20,6 +20,8 @@ ERRORS = {
     "constant": "constant",
 }
 """Rows of the keypoints' errors."""
+KINDS = ("dead", "duplicate", "background", "following")
+"""Kinds of feature points; those that follow a keypoint are the ones of use."""
 
 
 def table(figures: Figures) -> str:
@@ -66,7 +68,7 @@ def _points(figures: Figures) -> Iterator[str]:
     found = figures["points"]
     if not found:
         return
-    kinds = [f"{len(found[kind])} {kind}" for kind in ("dead", "duplicate", "background")
+    kinds = [f"{len(found[kind])} {kind}" for kind in KINDS
              if kind in found]  # fmt: skip
     masses = found["mean_softmax_mass"]
     text = f"{found['count']} points: {', '.join(kinds)}"
@@ -83,7 +85,7 @@ def _points(figures: Figures) -> Iterator[str]:
     if _known(found["coverage"]):
         yield (
             f"  {found['coverage']:.0%} of the foreground is near a point, "
-            f"{found['coverage_by_chance']:.0%} of the whole image"
+            f"{found['coverage_by_chance']:.0%} by chance"
         )
 
 
@@ -110,8 +112,8 @@ def _keypoints(figures: Figures) -> Iterator[str]:
 def _state(figures: Figures) -> Iterator[str]:
     found = figures["state"]
     columns = {"this code": "", "untrained": "untrained_", "pixels": "pixels_", "truth": "truth_"}
-    there = {title: key for title, key in columns.items() if f"{key}smoothness" in found}
-    rows = {"smoothness (noise 6)": ("smoothness", 3)}
+    there = {title: key for title, key in columns.items() if f"{key}roughness" in found}
+    rows = {"roughness (noise 6)": ("roughness", 3)}
     if "unit" in found:
         unit = f"{found['unit']}²"
         rows = {
@@ -130,10 +132,12 @@ def _disentanglement(figures: Figures) -> Iterator[str]:
     found = figures.get("disentanglement")
     if not found:
         return
+    true = figures.get("truth_disentanglement") or {}
     yield "disentanglement of the true coordinates"
+    yield _row("", ["this code", *["truth"] * bool(true)])
     for name, value in found.items():
-        if isinstance(value, int | float):
-            yield _row(f"  {name.replace('_', ' ')}", [_number(value, 3)])
+        pair = [value, true[name]] if true else [value]
+        yield _row(f"  {name.replace('_', ' ')}", [_number(one, 3) for one in pair])
 
 
 def _row(label: str, cells: Sequence[str], cell: int = CELL) -> str:

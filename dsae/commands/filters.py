@@ -32,6 +32,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Draw and say where."""
+    runs.refuse_file(options.run)
     out = options.out or options.run / "filters.png"
     overlay.check_ending(out, ENDINGS)
     runs.refuse_existing(out, overwrite=options.overwrite)

@@ -1,17 +1,21 @@
 """Frames of a training's data set, with the robot's state for an encoder that draws with it."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from data.dataset import Dataset
 from data.windows import Windows
 from dsae.commands import runs
-from dsae.commands.beside import beside
+from dsae.commands.beside import robot_of
 from dsae.commands.errors import UsageError
 from dsae.encoder import Encoder
+
+Fps = Annotated[float, Field(ge=0.1, le=1000, allow_inf_nan=False)]
+"""Frames per second of a film."""
 
 
 class Place(NamedTuple):
@@ -46,7 +50,7 @@ class Footage:
         self.dataset = Dataset.open(data or trained["data"])
         self.camera = self.dataset.camera(trained["camera"])
         self.held_out = self.dataset.split(trained["held_out"])[1]
-        self.needs = encoder.needs & {"robot"}
+        self.encoder = encoder
 
     def place(self, episode: int | None, frame: int | None) -> Place:
         """Return a checked place; by default in the first held-out episode, and its middle."""
@@ -74,5 +78,5 @@ class Footage:
 
     def _read(self, episodes: list[int]) -> Shots:
         with Windows(self.dataset, self.camera, episodes, length=1) as windows:
-            robot = beside(windows, self.needs).get("robot")
+            robot = robot_of(windows, self.encoder)
             return Shots(windows.frames, None if robot is None else torch.from_numpy(robot))

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from dsae import encoders
-from dsae.commands.beside import beside
+from dsae.commands.beside import robot_of
 from dsae.commands.codes import Codes, Pair, Split, Truth
-from dsae.commands.errors import UsageError
+from dsae.commands.controls import controls
+from dsae.coordinates import to_points
 from dsae.encoder import ENCODE_CHUNK, Encoder, as_float
 from dsae.latent import ACTIVE
 from dsae.metrics import points as point_measures
@@ -35,14 +35,16 @@ def measure(encoder: Encoder, split: Split, *, disentangled: bool = False) -> Fi
     """Return every figure by name; `_px` is pixels of the images, `_mm` millimetres in the world.
 
     Keys that begin with `untrained_`, `pixels_`, `constant_` or `truth_` are the controls'.
-    `disentangled` adds the disentanglement of the code, true coordinates being the factors.
+    `disentangled` adds the disentanglement of the code, and of the true state itself, true
+    coordinates being the factors.
     """
     encoder.eval()
     height, width, _ = encoder.image_shape
     truth = Truth.of(split)
     codes = {"": Pair.of(encoder, split)}
     if truth:
-        codes |= {f"{k}_": Pair.of(control, split) for k, control in controls(encoder).items()}
+        others = controls(encoder, split.train)
+        codes |= {f"{name}_": Pair.of(control, split) for name, control in others.items()}
     tracked = _tracked(codes, truth) if truth else {}
     figures: Figures = {
         "image": {"height": height, "width": width},
@@ -63,22 +65,9 @@ def measure(encoder: Encoder, split: Split, *, disentangled: bool = False) -> Fi
         figures["points"]["tracked_share_sae_rl"] = shares.sae_rl
         figures["points"]["keypoints_counted"] = shares.counted
     if disentangled:
-        figures["disentanglement"] = _disentanglement(codes[""].test, truth)
+        own, best = _disentanglement(codes[""], truth)
+        figures |= {"disentanglement": own, "truth_disentanglement": best}
     return figures
-
-
-def controls(encoder: Encoder) -> dict[str, Encoder]:
-    """Return what an encoder is compared with: the same network untrained, and plain pixels."""
-    found = {"pixels": encoders.create("pixels", encoder.image_shape, seed=0)}
-    if encoder.learns:
-        found["untrained"] = encoders.create(
-            encoders.family_of(encoder),
-            encoder.image_shape,
-            seed=0,
-            settings=vars(encoder.config),
-            sizes=encoder.sizes,
-        )
-    return {name: control.to(encoder.device).eval() for name, control in found.items()}
 
 
 def encode_ms(encoder: Encoder, frames: np.ndarray) -> float:
@@ -98,18 +87,12 @@ def encode_ms(encoder: Encoder, frames: np.ndarray) -> float:
 
 
 def _reconstruction(encoder: Encoder, split: Split, test: Codes) -> Figures | None:
-    robot = beside(split.test, encoder.needs & {"robot"}).get("robot")
-    if robot is not None and robot.shape[1] != encoder.sizes["robot"]:
-        raise UsageError(
-            f"the encoder was trained with {encoder.sizes['robot']} numbers of robot state, "
-            f"{split.test.dataset.folder} has {robot.shape[1]}"
-        )
     found = reconstruction_error(
         encoder,
         split.test.frames,
-        train_images=split.train.frames,
+        train_images=split.train.frames[split.fitted],
         features=test.features,
-        robot=robot,
+        robot=robot_of(split.test, encoder),
     )
     if found is None:
         return None
@@ -138,16 +121,16 @@ def _latent(encoder: Encoder, frames: np.ndarray, test: Codes) -> Figures | None
 
 
 def _state(codes: dict[str, Pair], truth: Truth | None, episodes: np.ndarray) -> Figures:
-    """Return KNN-MSE, GTC and smoothness, of the controls and of the truth itself as well."""
-    figures: Figures = {"white_noise_smoothness": state.WHITE_NOISE_ACCELERATION}
+    """Return KNN-MSE, GTC and roughness, of the controls and of the truth itself as well."""
+    figures: Figures = {"white_noise_roughness": state.WHITE_NOISE_ROUGHNESS}
     found = {prefix: pair.test.features for prefix, pair in codes.items()}
     if truth:
         true = truth.state
         figures["unit"] = true.unit
         found["truth_"] = true.values
     for prefix, values in found.items():
-        jerk = state.acceleration(values, episodes)
-        figures[f"{prefix}smoothness"] = state.mean_or_nan(jerk)
+        rough = state.roughness(values, episodes)
+        figures[f"{prefix}roughness"] = state.mean_or_nan(rough)
         if not truth:
             continue
         near = state.knn_mse(values, true.values, episodes)
@@ -164,18 +147,19 @@ def _state(codes: dict[str, Pair], truth: Truth | None, episodes: np.ndarray) ->
 def _points(codes: Pair, split: Split, truth: Truth | None) -> Figures | None:
     """Return what the feature points of a spatial encoder are good for; lists are of their numbers.
 
-    A point is dead, or repeats another one, or follows no keypoint (background), or none of these.
+    A point is dead, or repeats another one, or follows no keypoint (background), or follows one.
     """
     train, test = codes
     if train.points is None or test.points is None:
         return None
     height, width, _ = split.test.frame_shape
-    spread = point_measures.spread(test.points)
+    spread = point_measures.spread(test.points, height, width)
     mass = None if test.mass is None else test.mass.mean(axis=0)
-    dead = point_measures.dead(test.points, test.mass, test.uniform)
+    dead = point_measures.dead(test.points, height, width, test.mass, test.uniform)
     preference = spread if mass is None else mass
     repeated = point_measures.duplicates(test.points, preference, ~dead, height, width)
-    steady = point_measures.temporal_consistency(test.points, split.test.episode_of)
+    episodes = split.test.episode_of
+    steady = point_measures.temporal_consistency(test.points, episodes, height, width)
     figures: Figures = {
         "count": len(spread),
         "mean_softmax_mass": None if mass is None else mass.tolist(),
@@ -186,14 +170,14 @@ def _points(codes: Pair, split: Split, truth: Truth | None) -> Figures | None:
         **_coverage(test.points, ~dead, split),
     }
     if truth:
-        followed = point_measures.explained(
-            train.points, truth.train_pixels, test.points, truth.test_pixels
+        explained = point_measures.explained(
+            train.points, truth.train_pixels, test.points, truth.test_pixels, height, width
         )
-        lost = ~dead & ~repeated & (followed < point_measures.EXPLAINED)
-        figures["background"] = np.flatnonzero(lost).tolist()
-        steady = point_measures.temporal_consistency(
-            truth.test_pixels[..., :2], split.test.episode_of
-        )
+        single, follows = ~dead & ~repeated, explained >= point_measures.EXPLAINED
+        figures["background"] = np.flatnonzero(single & ~follows).tolist()
+        figures["following"] = np.flatnonzero(single & follows).tolist()
+        places = to_points(truth.test_pixels[..., :2], height, width)
+        steady = point_measures.temporal_consistency(places, episodes, height, width)
         figures["truth_temporal_consistency"] = state.mean_or_nan(steady)
     return figures
 
@@ -205,7 +189,8 @@ def _coverage(points: np.ndarray, alive: np.ndarray, split: Split) -> Figures:
     target = (channels, round(height * scale), round(width * scale))
     background = fit_background(split.train.frames, target)
     if not background.explains:
-        return {"coverage": None, "coverage_by_chance": None, "on_foreground": None}
+        names = ("coverage", "coverage_by_chance", "coverage_above_chance", "on_foreground")
+        return dict.fromkeys(names)
     rows = slice(None, None, -(-len(points) // COVERAGE_FRAMES))
     masks = [
         background.foreground(shrink(as_float(chunk), target))[:, 0].numpy()
@@ -215,6 +200,7 @@ def _coverage(points: np.ndarray, alive: np.ndarray, split: Split) -> Figures:
     return {
         "coverage": share,
         "coverage_by_chance": area,
+        "coverage_above_chance": share - area,
         "on_foreground": state.mean_or_nan(meetings),
     }
 
@@ -262,11 +248,17 @@ def _keypoints(
     return rows
 
 
-def _disentanglement(test: Codes, truth: Truth | None) -> Figures | None:
-    """Return every score of the held-out code, the true coordinates that vary being the factors.
+def _disentanglement(codes: Pair, truth: Truth | None) -> tuple[Figures | None, Figures | None]:
+    """Return every score of the code and of the true state, the coordinates being the factors.
 
-    None without ground truth, or where nothing varies.
+    What is learned is learned from training episodes and scored on held-out ones; what learns
+    nothing counts over both. None without ground truth, or where nothing varies.
     """
     if truth is None or not truth.state.names:
-        return None
-    return {**disentanglement(test.features, truth.state.values)}
+        return None, None
+    true = truth.state
+    factors = np.concatenate([true.train_values, true.values])
+    own = np.concatenate([codes.train.features, codes.test.features])
+    fitted = np.arange(len(factors)) < len(true.train_values)
+    found, best = (disentanglement(values, factors, fitted=fitted) for values in (own, factors))
+    return found, best

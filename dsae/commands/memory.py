@@ -9,7 +9,6 @@ from dsae.encoder import ENCODE_CHUNK
 GB = 1e9
 LIBRARIES = 0.6 * GB  # bytes of a process that has loaded torch and the metrics and done nothing
 ACTIVATIONS = 128  # bytes per pixel of an image while a chunk of images passes through a network
-MEMORY_FILES = (Path("/sys/fs/cgroup/memory.max"), Path("/proc/meminfo"))
 
 
 def process_bytes(frames: int, image_shape: tuple[int, int, int]) -> float:
@@ -23,13 +22,29 @@ def process_bytes(frames: int, image_shape: tuple[int, int, int]) -> float:
     return LIBRARIES + held + ENCODE_CHUNK * height * width * ACTIVATIONS
 
 
-def available_bytes() -> float:
-    """Return the memory that is free for new processes, as far as the machine tells."""
-    container, machine = MEMORY_FILES
+def available_bytes(root: Path = Path("/")) -> float:
+    """Return the memory that is free for new processes, as far as machine and container tell.
+
+    `root` holds `proc` and `sys`.
+    """
     free = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    machine, container = root / "proc/meminfo", root / "sys/fs/cgroup"
     if machine.exists():
-        lines = dict(line.split(":") for line in machine.read_text().splitlines() if ":" in line)
-        free = 1024.0 * int(lines["MemAvailable"].split()[0])
-    if container.exists() and (limit := container.read_text().strip()).isdecimal():
-        free = min(free, float(limit))
-    return free
+        free = 1024.0 * int(_table(machine)["MemAvailable:"])
+    limit = container / "memory.max"
+    if limit.exists() and (most := limit.read_text().strip()).isdecimal():
+        free = min(free, int(most) - _taken(container))
+    return max(0.0, free)
+
+
+def _taken(container: Path) -> int:
+    """Return the bytes that a container cannot give back: files last read long ago are no loss."""
+    current, parts = container / "memory.current", container / "memory.stat"
+    taken = int(current.read_text()) if current.exists() else 0
+    given_back = int(_table(parts).get("inactive_file", 0)) if parts.exists() else 0
+    return max(0, taken - given_back)
+
+
+def _table(file: Path) -> dict[str, str]:
+    """Return the first value of each line of a file of the kernel by its name."""
+    return {words[0]: words[1] for line in file.read_text().splitlines() if (words := line.split())}

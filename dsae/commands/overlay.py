@@ -18,7 +18,7 @@ from dsae.commands import runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.evaluate import EVALUATION_FILE
-from dsae.commands.footage import Footage
+from dsae.commands.footage import Footage, Fps
 from dsae.commands.options import argument
 from dsae.state.presence import softmax_mass
 
@@ -38,7 +38,7 @@ class Options:
     """Number of the episode; the first held-out one if left out."""
     maps: bool = False
     """Draw the softmax maps instead of the points."""
-    fps: Annotated[float, Field(gt=0)] | None = None
+    fps: Fps | None = None
     """Frames per second; those of the data if left out."""
     out: Path | None = None
     """Video or picture to write [RUN/overlay.mp4 or RUN/maps.mp4]."""
@@ -50,6 +50,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Draw and say where."""
+    runs.refuse_file(options.run)
     out = options.out or options.run / ("maps.mp4" if options.maps else "overlay.mp4")
     overlay.check_ending(out)
     runs.refuse_existing(out, overwrite=options.overwrite)

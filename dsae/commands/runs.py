@@ -43,6 +43,20 @@ class Run:
             _write(self.folder, self.record)
         return resolved[name]
 
+    def keep_to_data(self, fingerprint: str) -> None:
+        """Note which data the run is of; UsageError if it was begun on another state of them."""
+        begun = self.resolve("data", lambda: fingerprint)
+        if begun != fingerprint:
+            raise UsageError(
+                f"the data of {self.folder} changed since it was begun (then {begun}; now "
+                f"{fingerprint}): choose another --out or give --overwrite"
+            )
+
+    def note_options(self, **options: Any) -> None:
+        """Keep options in the record as they turned out."""
+        self.record["options"].update(_plain(options))
+        _write(self.folder, self.record)
+
     def finish(self) -> None:
         """Mark the run as finished, with the seconds since it was begun or resumed."""
         seconds = round(time.monotonic() - self.begin, 3)
@@ -112,11 +126,20 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool, redo: bo
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if a file is there that nobody said to overwrite."""
+    """Raise UsageError if a file is there that nobody said to overwrite, or no folder can be."""
+    parent = next(parent for parent in path.absolute().parents if parent.exists())
+    if not parent.is_dir():
+        raise UsageError(f"{path} cannot be written: {parent} is a file, not a folder")
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a file to write")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists: choose another name or give --overwrite")
+
+
+def refuse_file(folder: Path) -> None:
+    """Raise UsageError for a file where a training's run folder is asked for."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: name the run folder of a training")
 
 
 def read_run(folder: Path) -> dict[str, Any]:

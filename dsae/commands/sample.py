@@ -20,7 +20,7 @@ from dsae.commands import runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.footage import Footage
-from dsae.commands.options import argument
+from dsae.commands.options import Seed, argument
 from dsae.encoder import Encoder
 from dsae.sheet import arranged, sheet, square
 
@@ -36,7 +36,7 @@ class Options:
     """Run folder of a training."""
     count: Annotated[int, Field(gt=0, le=1024)] = 64
     """Number of images."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of the codes."""
     data: Path | None = None
     """Another data set than the one it was trained on, for the robot's states."""
@@ -50,6 +50,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Draw and say where."""
+    runs.refuse_file(options.run)
     out = options.out or options.run / "samples.png"
     overlay.check_ending(out, ENDINGS)
     runs.refuse_existing(out, overwrite=options.overwrite)

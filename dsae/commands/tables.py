@@ -80,7 +80,12 @@ def table(group: Group, outcomes: Sequence[Outcome]) -> Table | None:
     ]
     cells = [_column(column, outcomes) for column in columns]
     rows = [
-        Row(outcome.name, _kind(outcome), tuple(column[i] for column in cells), _note(outcome))
+        Row(
+            outcome.name,
+            _kind(outcome),
+            tuple(column[i] for column in cells),
+            _note(outcome, columns),
+        )
         for i, outcome in enumerate(outcomes)
     ]
     for name, title in REFERENCES.items():
@@ -113,6 +118,8 @@ def markdown(found: Sequence[Table]) -> str:
     return "\n".join(parts)
 
 
+AIDED = "draws with the robot's true state given"
+"""What is said of a contestant whose reconstruction does not compete."""
 KINDS = {"floor": "nothing learned", "ceiling": "told the truth"}
 """What is said of a control."""
 
@@ -125,13 +132,14 @@ def _kind(outcome: Outcome) -> str:
     return outcome.control or "contestant" if outcome.evaluations else "failed"
 
 
-def _note(outcome: Outcome) -> str:
-    """Return what is to be known of an encoder whose seeds did not all succeed."""
-    if not outcome.failures:
-        return ""
+def _note(outcome: Outcome, columns: Sequence[Measure]) -> str:
+    """Return what is to be known of an encoder that was helped, or whose seeds failed in part."""
     there = len(outcome.evaluations)
     if there:
-        return f"{there} of {there + len(outcome.failures)} seeds"
+        aided = any(m.path in outcome.summaries and not outcome.competes(m.path) for m in columns)
+        seeds = f"{there} of {there + len(outcome.failures)} seeds"
+        notes = {seeds: bool(outcome.failures), AIDED: outcome.told_robot and aided}
+        return "; ".join(note for note, said in notes.items() if said)
     return "failed: " + "; ".join(dict.fromkeys(outcome.failures.values()))
 
 
@@ -143,7 +151,7 @@ def _column(column: Measure, outcomes: Sequence[Outcome]) -> list[Cell]:
     rivals = [
         i
         for i, (outcome, summary) in enumerate(zip(outcomes, summaries, strict=True))
-        if summary and not outcome.control
+        if summary and outcome.competes(column.path)
     ]
     if len(rivals) < 2 or not column.better:
         return cells

@@ -94,6 +94,7 @@ def run(options: Options) -> int:
         copied = initialise(encoder, checkpoint.load(options.init))
         runs.say(f"begun with {len(copied)} tensors of {options.init}")
     with runs.open_run(folder, "train", options, overwrite=options.overwrite) as run_, windows:
+        run_.keep_to_data(dataset.fingerprint)
         schedule = _schedule(options, run_, encoder, windows, extra)
         loss = _train(encoder, windows, extra, schedule, folder, options.encoder)
         run_.finish()

@@ -23,7 +23,7 @@ from dsae.checkpoint import write_atomically
 from dsae.commands import runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
-from dsae.commands.footage import Footage, Shots
+from dsae.commands.footage import Footage, Fps, Shots
 from dsae.commands.options import argument
 from dsae.encoder import Encoder
 from dsae.pictures import Dimension
@@ -68,7 +68,7 @@ class Options:
     """Draw a grid over two numbers: those of a code of two, or of --dims."""
     data: Path | None = None
     """Another data set than the one it was trained on."""
-    fps: Annotated[float, Field(gt=0)] = FPS
+    fps: Fps = FPS
     """Frames per second of a film."""
     out: Path | None = None
     """Picture or film to write [RUN/traversal.png, interpolation.png or manifold.png]."""
@@ -80,6 +80,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Draw and say where."""
+    runs.refuse_file(options.run)
     what = _what(options)
     out = options.out or options.run / f"{what}.png"
     overlay.check_ending(out, (".png",) if options.manifold else overlay.SUFFIXES)
@@ -104,7 +105,7 @@ def _what(options: Options) -> str:
         raise UsageError("traverse: give --dims or --top, not both")
     if options.interpolate and (options.dims or options.top or options.manifold):
         raise UsageError("traverse: --interpolate moves the whole code: give it alone")
-    if options.manifold and options.dims and len(set(options.dims)) != 2:
+    if options.manifold and options.dims and not len(options.dims) == len(set(options.dims)) == 2:
         raise UsageError(f"traverse: --manifold takes two numbers as --dims, not {options.dims}")
     if options.manifold and options.top:
         raise UsageError("traverse: --manifold takes two numbers as --dims, not --top")

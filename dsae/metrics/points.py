@@ -1,7 +1,8 @@
 """What the feature points of a spatial encoder are good for, one by one.
 
-Points are (x, y) in [−1, 1], arrays (N, K, 2) over N frames. Distances count in halves of the
-image's shorter side, so that on a square image they are those of the points themselves.
+Points are (x, y) in [−1, 1], arrays (N, K, 2) over N frames of H × W images. Distances count in
+halves of the image's shorter side, the same along x and y, so that on a square image they are those
+of the points themselves: `in_half_sides` gives points in that unit.
 """
 
 import numpy as np
@@ -13,17 +14,28 @@ DUPLICATE_CORRELATION = 0.95  # of two points' movements, 90 % of the variance s
 EXPLAINED = 0.5  # share of a point's movement that one keypoint must explain for it to follow it
 
 
-def spread(points: np.ndarray) -> np.ndarray:
+def in_half_sides(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return points (..., 2) of an H × W image in halves of its shorter side."""
+    return points.astype(np.float64) * np.array([width, height]) / min(height, width)
+
+
+def spread(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """Return how far each point moves, (K,): the deviation of its place, √(Var x + Var y)."""
-    return np.linalg.norm(points.astype(np.float64).std(axis=0), axis=-1)
+    return np.linalg.norm(in_half_sides(points, height, width).std(axis=0), axis=-1)
 
 
-def dead(points: np.ndarray, mass: np.ndarray | None = None, uniform: float = 0.0) -> np.ndarray:
+def dead(
+    points: np.ndarray,
+    height: int,
+    width: int,
+    mass: np.ndarray | None = None,
+    uniform: float = 0.0,
+) -> np.ndarray:
     """Return which points hardly move or have no place, bool (K,).
 
     `mass` (N, K) is the softmax mass around each point, `uniform` that of a map without a peak.
     """
-    still = spread(points) < DEAD_SPREAD
+    still = spread(points, height, width) < DEAD_SPREAD
     return still if mass is None else still | (mass.mean(axis=0) < DEAD_MASS * uniform)
 
 
@@ -38,7 +50,7 @@ def duplicates(
 
     the one of higher `preference` (K,) is kept.
     """
-    places = _in_half_sides(points, height, width)
+    places = in_half_sides(points, height, width)
     centred = places - places.mean(axis=0)
     norms = np.sqrt((centred**2).sum(axis=(0, 2))) + 1e-12
     together = np.einsum("nki,nli->kl", centred, centred) / np.outer(norms, norms)
@@ -60,6 +72,8 @@ def explained(
     train_keypoints: np.ndarray,
     test_points: np.ndarray,
     test_keypoints: np.ndarray,
+    height: int,
+    width: int,
 ) -> np.ndarray:
     """Return how much of each point's movement the best single keypoint explains, (K,).
 
@@ -67,6 +81,9 @@ def explained(
     to the point; the highest over the keypoints, at least 0, each on the frames on which it is
     visible. A point that lies still has none: 0.
     """
+    train_points, test_points = (
+        in_half_sides(points, height, width) for points in (train_points, test_points)
+    )
     best = np.zeros(train_points.shape[1])
     for i in range(train_keypoints.shape[1]):
         seen, scored = train_keypoints[:, i, 2] > 0.5, test_keypoints[:, i, 2] > 0.5
@@ -76,17 +93,19 @@ def explained(
             np.column_stack([truth[:, i, :2], np.ones(len(truth))])[rows].astype(np.float64)
             for truth, rows in ((train_keypoints, seen), (test_keypoints, scored))
         )
-        target, points = train_points[seen].astype(np.float64), test_points[scored]
+        target, points = train_points[seen], test_points[scored]
         maps = np.linalg.lstsq(inputs, target.reshape(len(target), -1), rcond=None)[0]
         missed = (held_out @ maps).reshape(points.shape) - points
-        moved = points.astype(np.float64) - points.mean(axis=0)
+        moved = points - points.mean(axis=0)
         total = (moved**2).sum(axis=(0, 2))
         share = 1 - (missed**2).sum(axis=(0, 2)) / np.maximum(total, 1e-12)
         best = np.maximum(best, np.where(total > 1e-12, share, 0))
     return best
 
 
-def temporal_consistency(points: np.ndarray, episodes: np.ndarray) -> np.ndarray:
+def temporal_consistency(
+    points: np.ndarray, episodes: np.ndarray, height: int, width: int
+) -> np.ndarray:
     """Return how steadily each point moves, (K,): the correlation of its successive steps.
 
     ρ = 2 Σ_t ⟨Δ_t, Δ_{t+1}⟩ / Σ_t (|Δ_t|² + |Δ_{t+1}|²),  Δ_t = p_{t+1} − p_t within an episode
@@ -96,7 +115,7 @@ def temporal_consistency(points: np.ndarray, episodes: np.ndarray) -> np.ndarray
     steadily, so points on them do. `episodes` (N,) numbers each frame's episode; NaN for a point
     that never moves within one.
     """
-    steps = np.diff(points.astype(np.float64), axis=0)
+    steps = np.diff(in_half_sides(points, height, width), axis=0)
     together = episodes[2:] == episodes[:-2]
     before, after = steps[:-1][together], steps[1:][together]
     size = (before**2 + after**2).sum(axis=(0, 2))
@@ -115,8 +134,8 @@ def coverage(points: np.ndarray, masks: np.ndarray) -> tuple[float, float, np.nd
     frames, height, width = masks.shape
     rows, columns = np.mgrid[:height, :width]
     pixels = np.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], axis=-1)
-    grid = _in_half_sides(pixels, height, width).reshape(-1, 2)  # (h·w, 2)
-    places = _in_half_sides(points, height, width)
+    grid = in_half_sides(pixels, height, width).reshape(-1, 2)  # (h·w, 2)
+    places = in_half_sides(points, height, width)
     front = covered = area = 0
     meetings, busy = np.zeros(points.shape[1]), 0
     for place, mask in zip(places, masks.reshape(frames, -1), strict=True):
@@ -132,8 +151,3 @@ def coverage(points: np.ndarray, masks: np.ndarray) -> tuple[float, float, np.nd
     if not front:
         return float("nan"), area / max(masks.size, 1), np.full(points.shape[1], np.nan)
     return covered / front, area / masks.size, meetings / busy
-
-
-def _in_half_sides(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return points (..., 2) of an H × W image in halves of its shorter side."""
-    return points.astype(np.float64) * np.array([width, height]) / min(height, width)

@@ -7,6 +7,10 @@
 of equal weight, averaged over the windows that lie within the image, over channels and images:
 scikit-image's `structural_similarity` with its defaults.) The small objects that a controller
 needs are a few per cent of the pixels, so each figure is also given on the foreground alone.
+
+Every encoder is measured against the frame itself, at its size and with its channels, whatever its
+decoder draws: a smaller drawing is enlarged bilinearly, a grey one repeated in every channel. What
+a decoder leaves out by drawing small or grey counts as error, and figures of encoders compare.
 """
 
 import math
@@ -29,7 +33,7 @@ SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
 
 
 class Reconstruction(NamedTuple):
-    """Errors per pixel and channel, values in [0, 1], at the decoder's resolution.
+    """Errors per pixel and channel of the frames, values in [0, 1].
 
     What cannot be said is NaN: the foreground's figures without a model of the background or
     without a foreground, SSIM of pictures smaller than its window.
@@ -38,7 +42,7 @@ class Reconstruction(NamedTuple):
     mse: float
     """Mean squared error of the decoder's images."""
     mean_image_mse: float
-    """Of always drawing the mean image: the control."""
+    """Of always drawing the training frames' mean: the control, the same for every encoder."""
     psnr: float = math.nan
     """In dB; infinite for a perfect drawing."""
     ssim: float = math.nan
@@ -63,20 +67,39 @@ def fit_background(images: np.ndarray, target: tuple[int, int, int]) -> Backgrou
     return background
 
 
+def mean_image(images: np.ndarray) -> torch.Tensor:
+    """Return the mean of images, uint8 (N, H, W, C), as double (C, H, W) in [0, 1]."""
+    height, width, channels = images.shape[1:]
+    total = torch.zeros(channels, height, width, dtype=torch.float64)
+    for part in _chunks(images):
+        total += as_float(torch.from_numpy(images[part])).sum(dim=0, dtype=torch.float64)
+    return total / len(images)
+
+
+def enlarge(drawn: torch.Tensor, target: tuple[int, int, int]) -> torch.Tensor:
+    """Return drawings (B, c, h, w) at `target` = (C, H, W): bilinearly, grey in each channel."""
+    if drawn.shape[-2:] != target[1:]:
+        drawn = functional.interpolate(drawn, target[1:], mode="bilinear", align_corners=False)
+    return drawn.expand(-1, target[0], -1, -1)
+
+
 @torch.no_grad()
 def reconstruction_error(
     encoder: Encoder,
     images: np.ndarray,
     *,
-    train_images: np.ndarray | None = None,
+    train_images: np.ndarray,
     features: np.ndarray | None = None,
     robot: np.ndarray | None = None,
 ) -> Reconstruction | None:
     """Score images, uint8 (N, H, W, C); None for an encoder that cannot draw.
 
-    `train_images` give the background against which the foreground is told, `features` (N, D)
-    spare a second encoding, `robot` (N, R) is for an encoder whose drawing depends on it.
+    `train_images`, uint8 (M, H, W, C), give the mean image, and the background against which the
+    foreground is told; `features` (N, D) spare a second encoding, `robot` (N, R) is for an encoder
+    whose drawing depends on it.
     """
+    height, width, channels = images.shape[1:]
+    target = (channels, height, width)
     sums: _Sums | None = None
     for part in _chunks(images):
         chunk = torch.from_numpy(images[part])
@@ -86,13 +109,12 @@ def reconstruction_error(
             drawn = encoder.decode(code.to(encoder.device), *beside).cpu()
         except NotImplementedError:
             return None
-        _, channels, height, width = drawn.shape
-        target = (channels, height, width)
         if sums is None:
-            known = None if train_images is None else fit_background(train_images, target)
+            background = fit_background(train_images, target)
             stride = -(-len(images) * math.prod(target) // SSIM_NUMBERS)
-            sums = _Sums(target, known if known is not None and known.explains else None, stride)
-        sums.add(drawn, shrink(as_float(chunk), target))
+            known = background if background.explains else None
+            sums = _Sums(mean_image(train_images), known, stride)
+        sums.add(enlarge(drawn, target), as_float(chunk))
     return None if sums is None else sums.result()
 
 
@@ -121,40 +143,33 @@ def ssim_map(drawn: torch.Tensor, target: torch.Tensor) -> torch.Tensor | None:
 
 
 class _Sums:
-    """Sums over all images so far, each a scalar or one image: the images pass by only once."""
+    """Sums over all images so far: the images pass by only once."""
 
-    def __init__(
-        self, target: tuple[int, int, int], background: Background | None, ssim_stride: int
-    ) -> None:
+    def __init__(self, mean: torch.Tensor, background: Background | None, ssim_stride: int) -> None:
+        self.mean = mean
         self.background = background
         self.ssim_stride = ssim_stride
-        self.images = 0
-        self.error = self.structure = self.windows = 0.0
-        self.front_error = self.front_structure = self.front_windows = 0.0
-        zero = torch.zeros(target, dtype=torch.float64)
-        # Per pixel: how often foreground, its sum and sum of squares then; and the same of all.
-        self.front, self.front_sum, self.front_square = zero[:1].clone(), zero.clone(), zero.clone()
-        self.sum, self.square = zero.clone(), zero.clone()
+        self.images = self.front = 0
+        self.error = self.blind = self.structure = self.windows = 0.0
+        self.front_error = self.front_blind = self.front_structure = self.front_windows = 0.0
 
     def add(self, drawn: torch.Tensor, target: torch.Tensor) -> None:
         error = (drawn - target).double() ** 2
-        exact = target.double()
+        blind = (self.mean - target) ** 2
         chosen = slice(-self.images % self.ssim_stride, None, self.ssim_stride)
         self.images += len(drawn)
         self.error += float(error.sum())
-        self.sum += exact.sum(dim=0)
-        self.square += (exact**2).sum(dim=0)
+        self.blind += float(blind.sum())
         structure = ssim_map(drawn[chosen], target[chosen])
         if structure is not None:
             self.structure += float(structure.sum())
             self.windows += structure.numel()
         if self.background is None:
             return
-        mask = self.background.foreground(target)  # (B, 1, h, w)
-        self.front += mask.sum(dim=0)
+        mask = self.background.foreground(target)  # (B, 1, H, W)
+        self.front += int(mask.sum())
         self.front_error += float((error * mask).sum())
-        self.front_sum += (exact * mask).sum(dim=0)
-        self.front_square += (exact**2 * mask).sum(dim=0)
+        self.front_blind += float((blind * mask).sum())
         if structure is not None:
             edge = SSIM_WINDOW // 2
             inner = mask[chosen, :, edge:-edge, edge:-edge].expand_as(structure)
@@ -162,23 +177,21 @@ class _Sums:
             self.front_windows += float(inner.sum())
 
     def result(self) -> Reconstruction:
-        channels = len(self.sum)
-        mean = self.sum / self.images
-        mse = self.error / (self.images * self.sum.numel())
-        fronts = float(self.front.sum())
-        blind = self.front_square - 2 * mean * self.front_sum + self.front * mean**2
-        front_mse = _ratio(self.front_error, channels * fronts)
+        channels, height, width = self.mean.shape
+        pixels = self.images * height * width
+        mse = self.error / (pixels * channels)
+        front_mse = _ratio(self.front_error, channels * self.front)
         known = self.background is not None
         return Reconstruction(
             mse=mse,
-            mean_image_mse=float((self.square / self.images - mean**2).mean()),
+            mean_image_mse=self.blind / (pixels * channels),
             psnr=_psnr(mse),
             ssim=_ratio(self.structure, self.windows),
             foreground_mse=front_mse,
-            mean_image_foreground_mse=_ratio(float(blind.sum()), channels * fronts),
+            mean_image_foreground_mse=_ratio(self.front_blind, channels * self.front),
             foreground_psnr=_psnr(front_mse),
             foreground_ssim=_ratio(self.front_structure, self.front_windows),
-            foreground_share=fronts / (self.images * self.front.numel()) if known else math.nan,
+            foreground_share=self.front / pixels if known else math.nan,
         )
 
 

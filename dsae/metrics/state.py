@@ -1,4 +1,4 @@
-"""Is the code a state? Neighbours, correlations and smoothness, compared with the true state.
+"""Is the code a state? Neighbours, correlations and roughness, compared with the true state.
 
 KNN-MSE and GTC are those of the S-RL Toolbox (Raffin et al. 2018): nothing is fitted, so that they
 tell how directly the true state can be read from the code, and not only whether it can.
@@ -11,7 +11,7 @@ import numpy as np
 NEIGHBOURS = 5  # k, as in the S-RL Toolbox
 QUERIES = 2000  # frames whose neighbours are looked for, evenly spaced; all frames are candidates
 QUERY_CHUNK = 256
-WHITE_NOISE_ACCELERATION = 6.0  # of independent numbers of unit variance: 1 + 2² + 1
+WHITE_NOISE_ROUGHNESS = 6.0  # of independent numbers of unit variance: 1 + 2² + 1
 STILL = 1e-6  # a dimension whose deviation is a smaller share of the largest one does not move
 
 
@@ -88,14 +88,15 @@ def ground_truth_correlation(
     return result
 
 
-def acceleration(values: np.ndarray, episodes: np.ndarray) -> np.ndarray:
+def roughness(values: np.ndarray, episodes: np.ndarray) -> np.ndarray:
     """Return how jerkily each dimension moves, shape (D,): the smaller, the smoother.
 
-    A_j = mean over t of (z_{t+1} − 2 z_t + z_{t−1})_j² / Var(z_j)
+    R_j = mean over t of (z_{t+1} − 2 z_t + z_{t−1})_j² / Var(z_j)
 
     with three consecutive frames of one episode at a time; values are (N, D), each frame's episode
     (N,). It is the slowness penalty of Finn et al. (2016) made free of the code's scale: 0 for a
-    constant velocity, 6 for white noise. NaN for a dimension that does not vary.
+    constant velocity, 6 for white noise. The true state has some, too: less than that is no better.
+    NaN for a dimension that does not vary.
     """
     values = values.astype(np.float64)
     together = episodes[2:] == episodes[:-2]

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import re
@@ -15,10 +16,11 @@ from terminal import ENVIRONMENT, Made, command, contents
 
 from dsae import plots
 from dsae.__main__ import main
-from dsae.commands import comparison, memory, tables
+from dsae.commands import comparison, comparison_report, memory, tables
 from dsae.commands.column_groups import GROUPS, OVERVIEW
 from dsae.commands.columns import expand
 from dsae.commands.comparison import Outcome
+from dsae.commands.point_columns import POINTS
 from dsae.commands.stages import Stage, Stages
 
 SEEDS = (0, 1)
@@ -67,7 +69,8 @@ def compared(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     cwd = tmp_path_factory.mktemp("compare")
     call = command("compare", made.data, "--encoders", ",".join(NAMES), "--seeds", "0,1",
-                   "--steps", "4", "--batch", "2", "--slots", "2", "--out", "out")  # fmt: skip
+                   "--steps", "4", "--batch", "2", "--slots", "2", "--no-disentanglement",
+                   "--out", "out")  # fmt: skip
     process = subprocess.Popen(
         call, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -184,7 +187,8 @@ def test_a_finished_comparison_is_refused_and_kept(
 ) -> None:
     monkeypatch.chdir(compared)
     before = contents(compared / "out")
-    call = ["compare", str(made.data), "--encoders", "dsae,pca", "--batch", "2", "--out", "out"]
+    call = ["compare", str(made.data), "--encoders", "dsae,pca", "--batch", "2", "--out", "out",
+            "--no-disentanglement"]  # fmt: skip
     assert main([*call, "--steps", "4", "--seeds", "0,1"]) == 2
     assert "finished" in capsys.readouterr().err
     assert main([*call, "--steps", "5", "--seeds", "0,1"]) == 2
@@ -266,7 +270,8 @@ def test_encoders_that_the_data_cannot_teach(
 
 
 def test_more_encoders_are_added_to_a_finished_comparison(tmp_path: Path) -> None:
-    from dsae.commands.compare import Options, _missing, plan
+    from dsae.commands.compare import Options, plan
+    from dsae.commands.earlier import missing
 
     options = Options(data=Path("data"), steps=1)
     done = plan(options, ["vae"], [0], tmp_path)
@@ -274,12 +279,47 @@ def test_more_encoders_are_added_to_a_finished_comparison(tmp_path: Path) -> Non
         json.dumps({"seconds": {stage.name: 1.0 for stage in done}, "elapsed": 2.0})
     )
     more = plan(options, ["vae", "vae:beta4"], [0, 1], tmp_path)
-    assert not _missing(done, tmp_path)
-    assert [stage.name for stage in _missing(more, tmp_path)] == [
+    assert not missing(done, tmp_path)
+    assert [stage.name for stage in missing(more, tmp_path)] == [
         f"{verb}-{slug}"
         for slug in ("vae-beta4-s0", "vae-s1", "vae-beta4-s1")
         for verb in ("train", "evaluate")
     ]
+
+
+@pytest.mark.slow
+def test_what_is_added_joins_what_was_compared(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    shutil.copytree(made.data, data)
+    call = ["compare", str(data), "--steps", "2", "--batch", "2", "--slots", "2", "--out", str(out)]
+    assert main([*call, "--encoders", "pca", "--no-disentanglement"]) == 0
+    first = json.loads((out / "results.json").read_text())
+    assert "disentanglement" not in first["encoders"]["pca"]["runs"]["0"]
+    assert "--no-disentanglement" in first["command"]
+    weights = (out / "pca-s0" / "encoder.safetensors").read_bytes()
+    assert main([*call, "--encoders", "random"]) == 0
+    results = json.loads((out / "results.json").read_text())
+    assert list(results["encoders"]) == ["pca", "random"]
+    assert "--encoders pca,random" in results["command"]
+    assert "--no-disentanglement" not in results["command"]
+    for one in results["encoders"].values():
+        assert one["runs"]["0"]["disentanglement"]
+    assert (out / "pca-s0" / "encoder.safetensors").read_bytes() == weights
+    words = Page(out / "report.html").words
+    table = (out / "table.md").read_text()
+    assert all(name in words and name in table for name in ("pca", "random"))
+    capsys.readouterr()
+    assert main([*call, "--encoders", "random"]) == 2
+    assert "finished" in capsys.readouterr().err
+    shutil.copy(data / "episode_00005.hdf5", data / "episode_00006.hdf5")
+    before = contents(out)
+    assert main([*call, "--encoders", "pixels"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "changed since it was begun (then 6 episodes" in error
+    assert contents(out) == before
 
 
 def test_stages_keep_going(tmp_path: Path) -> None:
@@ -373,6 +413,58 @@ def test_higher_is_better_where_it_is() -> None:
                                                                    ("sharp", True)]  # fmt: skip
 
 
+def test_a_drawing_helped_by_the_robots_state_does_not_compete() -> None:
+    def drawing(name: str, mse: float, told: bool = False) -> Outcome:
+        figures = {"mse": mse, "psnr": -10 * math.log10(mse)}
+        made = outcome(name, [1.0], reconstruction=figures, keypoints={})
+        return dataclasses.replace(made, told_robot=told)
+
+    rivals = [drawing("blurred", 0.3), drawing("sharp", 0.2), drawing("told", 0.1, told=True)]
+    found = tables.table(GROUPS[3], rivals)
+    assert found is not None
+    rows = {row.name: row for row in found.rows}
+    assert list(rows) == ["sharp", "blurred", "told"]
+    assert {name for name, row in rows.items() if row.cells[0].best} == {"sharp"}
+    assert rows["told"].note == tables.AIDED
+    assert rows["sharp"].note == ""
+    assert rows["told"].cells[0].text == "100"
+    printed = comparison_report.summary(rivals)
+    assert "told draws with the robot's true state given" in printed
+    assert max(map(len, printed.splitlines())) <= 100
+    # Its probe error is its own.
+    probed = [dataclasses.replace(outcome("told", [1.0]), told_robot=True), outcome("b", [2.0])]
+    assert probes(*probed)["told"].best
+
+
+def test_what_names_the_best_cannot_be_had_by_dead_points() -> None:
+    def points(name: str, dead: int, following: int) -> Outcome:
+        living = 16 - dead - following
+        found = {"dead": list(range(dead)), "duplicate": list(range(living)), "background": [],
+                 "following": list(range(following)), "coverage": 0.9, "coverage_by_chance": 0.8,
+                 "coverage_above_chance": 0.1 * following, "mean_softmax_mass": [0.9 * dead],
+                 "spread": [0.1]}  # fmt: skip
+        return outcome(name, [1.0], points=found, state={"roughness": 0.01 * following})
+
+    outcomes = [points("all dead", 16, 0), points("useful", 2, 3)]
+    for group in GROUPS:
+        found = tables.table(group, outcomes)
+        for row in found.rows if found else ():
+            assert not any(cell.best for cell in row.cells) or row.name == "useful"
+    found = tables.table(POINTS, outcomes)
+    assert found is not None
+    marked = {m.title for m in found.columns if m.better}
+    assert marked == {"following", "coverage beyond chance"}
+
+
+def test_the_true_state_has_a_row_beside_each_score() -> None:
+    scores = {"disentanglement": {"mig": 0.2}, "truth_disentanglement": {"mig": 0.6}}
+    group = next(group for group in GROUPS if group.title == "Disentanglement")
+    found = tables.table(group, [outcome("vae", [1.0], **scores)])
+    assert found is not None
+    rows = [(row.name, row.cells[0].text) for row in found.rows]
+    assert rows == [("vae", "0.20"), ("the true state", "0.60")]
+
+
 def test_rows_go_from_best_to_failed() -> None:
     failed = Outcome("broken", "", {}, {}, {0: "it broke"})
     found = tables.table(OVERVIEW, [failed, outcome("floor", [0.1], control="floor"),
@@ -423,3 +515,22 @@ def test_memory_counts_the_frames_and_what_passes_through_a_network() -> None:
     assert huge - small < 4.4e9  # the rest lies on disk
     assert memory.process_bytes(1000, (240, 240, 3)) - small > 1e9
     assert memory.available_bytes() > 1e8
+
+
+def test_free_memory_is_what_neither_machine_nor_container_has_given_away(tmp_path: Path) -> None:
+    machine, container = tmp_path / "proc", tmp_path / "sys/fs/cgroup"
+    machine.mkdir()
+    container.mkdir(parents=True)
+    (machine / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 8000 kB\nHugePages: 0\n")
+    assert memory.available_bytes(tmp_path) == 8_192_000
+    (container / "memory.max").write_text("max\n")
+    assert memory.available_bytes(tmp_path) == 8_192_000
+    (container / "memory.max").write_text("5000000\n")
+    (container / "memory.current").write_text("3000000\n")
+    assert memory.available_bytes(tmp_path) == 2_000_000
+    (container / "memory.stat").write_text("anon 1\ninactive_file 500000\n")
+    assert memory.available_bytes(tmp_path) == 2_500_000
+    (container / "memory.current").write_text("7000000\n")
+    assert memory.available_bytes(tmp_path) == 0
+    (container / "memory.max").write_text("50000000000\n")
+    assert memory.available_bytes(tmp_path) == 8_192_000

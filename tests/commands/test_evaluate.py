@@ -1,5 +1,6 @@
 """What `dsae evaluate` measures: known answers, no invented numbers, a table one can read."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from data.dataset import Dataset
 from data.episode import Episode, write
 from data.index import episode_path
 from data.windows import Windows
+from dsae import encoders
 from dsae.__main__ import main
 from dsae.commands.beside import beside
-from dsae.commands.codes import Split
+from dsae.commands.codes import Split, Truth
+from dsae.commands.controls import controls
 from dsae.commands.figures import table
 from dsae.commands.measures import measure
 from dsae.coordinates import to_points
 from dsae.encoder import Batch, Encoder, Encoding
+from dsae.metrics.disentanglement import disentanglement
 
 Capture = pytest.CaptureFixture[str]
 KEYPOINTS = {"end_effector", "block", "goal"}
@@ -102,7 +106,10 @@ def test_an_encoder_that_knows_the_truth_has_no_error(split: Split) -> None:
     assert points["dead"] == points["background"] == []
     assert points["mean_softmax_mass"] is None
     assert points["temporal_consistency"] == pytest.approx(points["truth_temporal_consistency"])
+    assert points["following"] == [0, 1, 2]
     assert points["coverage"] > 3 * points["coverage_by_chance"]
+    above = points["coverage"] - points["coverage_by_chance"]
+    assert points["coverage_above_chance"] == pytest.approx(above)
     assert state["unit"] == "m"
     assert state["gtc_mean"] == pytest.approx(1, abs=1e-5)
     assert state["pixels_gtc_mean"] < 0.99
@@ -126,8 +133,9 @@ def test_every_measure_is_there_and_is_the_same_again(made: Made, tmp_path: Path
     assert -1 < drawn["foreground_ssim"] < 1
     assert 0 < drawn["foreground_share"] < 0.3
     points = first["points"]
-    kinds = [set(points[kind]) for kind in ("dead", "duplicate", "background")]
-    assert sum(map(len, kinds)) == len(set.union(*kinds)) <= points["count"] == 16
+    kinds = [points[kind] for kind in ("dead", "duplicate", "background", "following")]
+    assert sorted(itertools.chain(*kinds)) == list(range(16))
+    assert points["count"] == 16
     for row in first["keypoints"].values():
         for unit in ("px", "mm"):
             for kind in ("probe", "mlp_probe", "untrained_probe", "pixels_probe", "constant"):
@@ -153,8 +161,47 @@ def test_disentanglement_is_measured_on_request(
     made: Made, tmp_path: Path, capsys: Capture
 ) -> None:
     figures = evaluated(made.vae, tmp_path / "figures.json", "--disentanglement")
-    assert set(figures["disentanglement"]) >= SCORES
-    assert "disentanglement of the true coordinates" in capsys.readouterr().out
+    own, true = figures["disentanglement"], figures["truth_disentanglement"]
+    assert set(own) == set(true) >= SCORES
+    printed = capsys.readouterr().out.partition("disentanglement of the true coordinates")[2]
+    row = next(line for line in printed.splitlines() if "dci informativeness" in line)
+    values = [own["dci_informativeness"], true["dci_informativeness"]]
+    assert row.split()[-2:] == [f"{value:.3f}" for value in values]
+
+
+def test_disentanglement_is_learned_from_other_episodes_than_it_is_scored_on(split: Split) -> None:
+    figures = measure(Oracle(split), split, disentangled=True)
+    true = Truth.of(split)
+    assert true is not None
+    known = true.state
+    assert known.train_values.shape == (len(split.train.frames), len(known.names))
+    best = disentanglement(
+        np.concatenate([known.train_values, known.values]),
+        np.concatenate([known.train_values, known.values]),
+        fitted=np.arange(len(split.train.frames) + len(split.test.frames))
+        < len(split.train.frames),
+    )
+    assert figures["truth_disentanglement"] == best
+
+
+def test_the_untrained_network_is_normalised_by_the_training_frames(split: Split) -> None:
+    shape = split.train.frame_shape
+    encoder = encoders.create("dsae", shape, seed=3)
+    control = controls(encoder, split.train)["untrained"]
+    seen: list[torch.Tensor] = []
+    for module in control.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.momentum == 0.1
+            module.register_forward_hook(lambda *args: seen.append(args[2]))
+    control.encode(split.train.frames)
+    assert seen
+    for values in seen:
+        assert values.mean((0, 2, 3)).abs().max() < 0.05
+        assert (values.std((0, 2, 3)) - 1).abs().max() < 0.1
+    assert not control.training
+    fresh = encoders.create("dsae", shape, seed=0)
+    for name, weight in fresh.trunk.named_parameters(prefix="trunk"):
+        assert torch.equal(weight, control.get_parameter(name)), name  # nothing was learned
 
 
 def recorded(folder: Path, *, truth: bool) -> Path:
@@ -177,9 +224,9 @@ def test_data_without_ground_truth_is_measured_by_what_needs_none(tmp_path: Path
     assert run("train", "dsae", data, *steps, "--out", trained) == 0
     figures = evaluated(trained, tmp_path / "figures.json", "--disentanglement")
     assert figures["keypoints"] == {}
-    assert figures["disentanglement"] is None
-    assert set(figures["state"]) == {"smoothness", "white_noise_smoothness"}
-    assert not {"background", "tracked_share"} & set(figures["points"])
+    assert figures["disentanglement"] is figures["truth_disentanglement"] is None
+    assert set(figures["state"]) == {"roughness", "white_noise_roughness"}
+    assert not {"background", "following", "tracked_share"} & set(figures["points"])
     assert 0 <= figures["points"]["coverage"] <= 1
     assert figures["reconstruction"]["foreground_mse"] > 0
 

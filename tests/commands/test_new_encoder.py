@@ -26,6 +26,8 @@ class Config:
     gain: float = 1.0
     """First weight."""
 
+    unexplained: int = 3
+
 
 PRESETS = {"loud": Config(gain=2.0)}
 
@@ -75,6 +77,11 @@ def test_a_file_dropped_into_the_folder_is_an_encoder(made: Made, package: Path)
     unknown = call(package, "train", "nonesuch", made.data)
     assert unknown.returncode == 2
     assert "quarters, quarters:loud" in unknown.stderr
+
+    listed = call(package, "encoders", "quarters")
+    assert listed.returncode == 0, listed.stderr
+    lines = listed.stdout.splitlines()
+    assert lines[-2:] == ["  gain = 1.0: First weight.", "  unexplained = 3"]
 
     run = package / "run"
     training = ("--steps", 30, "--batch", 4, "--learning-rate", 0.05, "--threads", 1)

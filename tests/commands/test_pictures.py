@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from terminal import Made, contents
 
+from data.episode import Episode, write
+from data.index import episode_path
 from dsae.__main__ import main
 from dsae.commands.footage import Footage
 from dsae.encoders.vae import Config, Encoder
@@ -104,6 +106,31 @@ def test_a_conditional_vae_is_traversed_at_the_robots_state(made: Made, tmp_path
         assert run("traverse", cvae, *what, "--overwrite", "--out", tmp_path / "x.png") == 0
 
 
+def test_a_robot_with_other_joints_is_one_line(made: Made, tmp_path: Path, capsys: Capture) -> None:
+    cvae, other = trained(made, tmp_path, "cvae"), tmp_path / "other"
+    other.mkdir()
+    for number in range(2):
+        images = {"front": np.full((6, 32, 32, 3), 90, np.uint8)}
+        joints = {"joint_position": np.zeros((6, 3))}
+        write(episode_path(other, number), Episode(images=images, observations=joints))
+    capsys.readouterr()
+    for verb in ("sample", "traverse", "evaluate"):
+        before = contents(cvae)
+        assert run(verb, cvae, "--data", other) == 2
+        error = capsys.readouterr().err
+        assert re.fullmatch(r"dsae: .*trained with \d+ numbers of robot state, .* has 3\n", error)
+        assert contents(cvae) == before
+
+
+@pytest.mark.parametrize("fps", ["0.1", "1000"])
+def test_the_slowest_and_the_fastest_film_are_written(fps: str, made: Made, tmp_path: Path) -> None:
+    for ending in ("gif", "mp4"):
+        out = tmp_path / f"x.{ending}"
+        call = ["traverse", made.vae, "--top", "1", "--steps", "3", "--fps", fps, "--out", out]
+        assert run(*call) == 0
+        assert len(film(out)) == 4
+
+
 @pytest.mark.parametrize("ending", ["gif", "mp4"])
 def test_a_film_goes_there_and_back(ending: str, made: Made, tmp_path: Path) -> None:
     out = tmp_path / f"x.{ending}"
@@ -162,6 +189,20 @@ MISTAKES = {
     "manifold of a long code": ("traverse VAE --manifold", "has 32: say which two"),
     "manifold of one": ("traverse VAE --manifold --dims 3", "takes two numbers as --dims"),
     "manifold of twice the same": ("traverse VAE --manifold --dims 3,3", "takes two numbers"),
+    "manifold of two and one again": (
+        "traverse VAE --manifold --dims 3,3,5",
+        r"two numbers as --dims, not \(3, 3, 5\)",
+    ),
+    "no film so fast": ("traverse VAE --fps 1e9", "fps = '1e9': .* less than or equal to 1000"),
+    "no film so slow": ("overlay VAE --fps 1e-9", "fps = '1e-9': .* greater than or equal to 0.1"),
+    "endless speed": ("traverse VAE --fps inf", "fps = 'inf': .* finite"),
+    "no speed": ("overlay VAE --fps nan", "fps = 'nan': .* finite"),
+    "file of filters": ("filters VAE/encoder.safetensors", "is a file: name the run folder"),
+    "file of samples": ("sample VAE/encoder.safetensors", "is a file: name the run folder"),
+    "file to traverse": ("traverse VAE/encoder.safetensors", "is a file: name the run folder"),
+    "file to overlay": ("overlay VAE/encoder.safetensors", "is a file: name the run folder"),
+    "file to evaluate": ("evaluate VAE/encoder.safetensors", "is a file: name the run folder"),
+    "file as a folder": ("filters VAE --out VAE/config.yaml/x.png", "config.yaml is a file, not"),
     "manifold as a film": (
         "traverse VAE --manifold --dims 0,1 --out new.gif",
         r"cannot write 'new.gif': the ending is \.png",

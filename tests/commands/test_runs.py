@@ -1,5 +1,6 @@
 """Output folders: refused if finished, different or somebody else's; never emptied by mistake."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,50 @@ def test_overwrite_replaces_a_run_by_the_same_bytes(made: Made, tmp_path: Path) 
     assert (out / "encoder.safetensors").read_bytes() != first
     assert train(made, out, "--overwrite") == 0
     assert (out / "encoder.safetensors").read_bytes() == first
+
+
+def test_a_run_does_not_go_on_with_other_data(made: Made, tmp_path: Path, capsys: Capture) -> None:
+    out, data = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(made.data, data)
+    grown = made._replace(data=data)
+    assert train(grown, out) == 0
+    record = (out / "config.yaml").read_text()
+    (out / "config.yaml").write_text(record.replace("finished: true", "finished: false"))
+    before = contents(out)
+    shutil.copy(data / "episode_00005.hdf5", data / "episode_00006.hdf5")
+    assert train(grown, out) == 2
+    line = refused(capsys)
+    assert "changed since it was begun (then 6 episodes, 150 frames, " in line
+    assert "now 7 episodes, 175 frames" in line
+    assert "choose another --out or give --overwrite" in line
+    assert contents(out) == before
+    (data / "episode_00006.hdf5").unlink()
+    assert train(grown, out) == 0
+
+
+def test_an_evaluation_spares_the_figures_of_other_data(
+    made: Made, tmp_path: Path, capsys: Capture
+) -> None:
+    out, other = tmp_path / "run", tmp_path / "other"
+    assert train(made, out) == 0
+    shutil.copytree(made.data, other)
+    call = ["evaluate", str(out), "--threads", "1"]
+    assert main(call) == 0
+    own = (out / "evaluation.json").read_bytes()
+    assert main([*call, "--data", str(other)]) == 0
+    assert (out / "evaluation.json").read_bytes() == own
+    there = out / "evaluation-other.json"
+    assert there.exists()
+    mine = tmp_path / "mine.json"
+    mine.write_text("mine")
+    for more, path in ((["--data", str(other)], there), (["--out", str(mine)], mine)):
+        before = path.read_bytes()
+        assert main([*call, *more]) == 2
+        assert f"{path} exists: choose another name or give --overwrite" in refused(capsys)
+        assert path.read_bytes() == before
+    assert main([*call, "--out", str(mine), "--overwrite"]) == 0
+    assert mine.read_bytes() != b"mine"
+    assert main([*call, "--data", str(made.data)]) == 0  # its own data, by name
 
 
 def test_a_run_of_another_verb_is_refused(made: Made, tmp_path: Path, capsys: Capture) -> None:

@@ -83,6 +83,21 @@ def test_verify_finds_damage_inside_a_chunk(tmp_path: Path) -> None:
     assert len(verify(tmp_path)) == 1
 
 
+def test_the_fingerprint_tells_grown_data_and_other_files(tmp_path: Path) -> None:
+    first = Dataset.open(coded_dataset(tmp_path)).fingerprint
+    assert first.startswith("3 episodes, 15 frames, ")
+    rebuild_index(tmp_path)  # known from the index or from the files themselves: the same
+    assert Dataset.open(tmp_path).fingerprint == first
+    path = index.episode_path(tmp_path, 3)
+    write(path, coded_episode(3, 7))
+    assert Dataset.open(tmp_path).fingerprint not in (first, "")
+    path.unlink()
+    assert Dataset.open(tmp_path).fingerprint == first
+    write(index.episode_path(tmp_path, 2), coded_episode(9, 6))  # as long, of another seed
+    rebuild_index(tmp_path)
+    assert Dataset.open(tmp_path).fingerprint != first
+
+
 def test_leftovers_are_no_episodes(tmp_path: Path) -> None:
     coded_dataset(tmp_path)
     (tmp_path / ".episode_00009.hdf5.123.unfinished").write_bytes(b"half")

@@ -29,6 +29,29 @@ def check_arrays(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np
     return codes, factors
 
 
+def halves(
+    rows: int, rng: np.random.Generator, fitted: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of the rows to learn from and of those to score, none in both.
+
+    `fitted`, bool (N,), names the former. Without it they are a random half, which is fair for
+    independent rows only: of neighbouring frames of a video one would fall in each half, and what
+    was learned by heart would pass for knowledge. There, give the frames of some episodes.
+
+    Raises DsaeError for a `fitted` of another shape, or without both kinds of rows.
+    """
+    if fitted is None:
+        order = rng.permutation(rows)
+        return order[: rows // 2], order[rows // 2 :]
+    fitted = np.asarray(fitted)
+    if fitted.shape != (rows,) or fitted.dtype != bool or fitted.all() or not fitted.any():
+        raise DsaeError(
+            f"a disentanglement metric learns from some of the {rows} rows and scores the others: "
+            f"`fitted` is bool ({rows},) with both, got {fitted.dtype} {fitted.shape}"
+        )
+    return np.flatnonzero(fitted), np.flatnonzero(~fitted)
+
+
 def varies(values: np.ndarray) -> np.ndarray:
     """Tell which columns of values (N, D) vary by more than rounding, bool (D,)."""
     size = np.sqrt((values.astype(np.float64) ** 2).mean(axis=0))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dsae.metrics.disentanglement.discrete import check_arrays, varies
+from dsae.metrics.disentanglement.discrete import check_arrays, halves, varies
 
 TREES = 10  # of a forest
 LEAF = 10  # rows at least in a leaf: fewer, and trees fit noise with dimensions that know nothing
@@ -28,6 +28,7 @@ def sap(
     *,
     categorical: Collection[int] = (),
     seed: int = 0,
+    fitted: np.ndarray | None = None,
 ) -> float:
     """Return the separated attribute predictability (Kumar et al. 2018), in [0, 1].
 
@@ -35,10 +36,12 @@ def sap(
     factor f best. S is R² of a linear regression for a factor with an order; for the columns in
     `categorical` it is the balanced accuracy, on held-out rows, of thresholds on the dimension
     (one for each class but one, found by a decision tree). Factors that do not vary do not count.
-    Codes are (N, D), factors (N, F).
+    Codes are (N, D), factors (N, F). `fitted`, bool (N,), says which rows are learned from (see
+    `halves`); R² is then that of the others alone.
     """
     codes, factors = check_arrays(codes, factors)
-    train, test = _halves(len(codes), seed)
+    train, test = halves(len(codes), np.random.default_rng(seed), fitted)
+    scored = slice(None) if fitted is None else test
     gaps = []
     for f in np.flatnonzero(varies(factors[train]) & varies(factors[test])):
         values = factors[:, f]
@@ -46,7 +49,7 @@ def sap(
             scores = [_thresholds(column, values, train, test, seed) for column in codes.T]
             worst = 1 / len(np.unique(values))
         else:
-            scores, worst = list(_squared_correlations(codes, values)), 0.0
+            scores, worst = list(_squared_correlations(codes[scored], values[scored])), 0.0
         # A code of one dimension is compared with a guess.
         first, second = sorted([*scores, worst], reverse=True)[:2]
         gaps.append(first - second)
@@ -59,6 +62,7 @@ def dci(
     *,
     categorical: Collection[int] = (),
     seed: int = 0,
+    fitted: np.ndarray | None = None,
 ) -> DCI:
     """Return disentanglement, completeness and informativeness (Eastwood & Williams 2018).
 
@@ -67,12 +71,13 @@ def dci(
     C = mean over f of 1 − H_D(R_·f); entropies to the base F and D, factors without any use of
     the code counting 0. The predictors are random forests of 10 trees, one of the paper's two
     kinds (disentanglement_lib's boosted trees take a hundred times as long for factors of many
-    values): a classifier for the columns in `categorical`, otherwise a regression. Half of the
-    rows train them. Informativeness is R², for classes (accuracy − guess) / (1 − guess).
+    values): a classifier for the columns in `categorical`, otherwise a regression. The rows of
+    `fitted`, bool (N,), train them, without it a random half (see `halves`). Informativeness is
+    R², for classes (accuracy − guess) / (1 − guess).
     Factors that do not vary do not count. Codes are (N, D), factors (N, F).
     """
     codes, factors = check_arrays(codes, factors)
-    train, test = _halves(len(codes), seed)
+    train, test = halves(len(codes), np.random.default_rng(seed), fitted)
     varying = np.flatnonzero(varies(factors[train]) & varies(factors[test]))
     if not varying.size:
         return DCI(0.0, 0.0, 0.0)
@@ -152,8 +157,3 @@ def _squared_correlations(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
     found = np.zeros(len(active))
     found[active] = (values @ codes) ** 2 / ((codes**2).sum(axis=0) * (values @ values))
     return found
-
-
-def _halves(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    order = np.random.default_rng(seed).permutation(rows)
-    return order[: rows // 2], order[rows // 2 :]

@@ -5,7 +5,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from dsae.metrics.disentanglement.discrete import check_arrays, discretise
+from dsae.metrics.disentanglement.discrete import check_arrays, discretise, halves
 
 
 class Source(Protocol):
@@ -95,9 +95,13 @@ class Recorded:
         places = (self._rank[leaders, factor, None] - first + steps) % count
         return self.codes[self._order[first + places, factor]]
 
-    def halves(self, rng: np.random.Generator) -> tuple[Self, Self]:
-        """Return two sources that share no row."""
-        rows = rng.permutation(len(self.codes))
-        parts = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    def halves(
+        self, rng: np.random.Generator, fitted: np.ndarray | None = None
+    ) -> tuple[Self, Self]:
+        """Return two sources that share no row: random halves, or what is `fitted` and what not.
+
+        See `discrete.halves`.
+        """
+        parts = halves(len(self.codes), rng, fitted)
         one, other = (type(self)(self.codes[part], self.factors[part]) for part in parts)
         return one, other

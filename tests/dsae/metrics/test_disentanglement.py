@@ -239,6 +239,46 @@ def test_halves_share_no_row(factors: np.ndarray) -> None:
     assert sorted([*one.codes[:, 0], *other.codes[:, 0]]) == list(range(len(factors)))
 
 
+def test_a_number_for_each_episode_is_no_knowledge_of_its_frames() -> None:
+    """A code that names the episode at random says nothing of episodes that were not seen."""
+    rng = np.random.default_rng(0)
+    episodes = np.repeat(np.arange(60), 50)
+    time = np.tile(np.linspace(0, 1, 50), 60)[:, None]
+    # Every episode goes along one side, a short way from its own place.
+    factors = rng.normal(size=(60, 3))[episodes] + 0.1 * time
+    codes = rng.normal(size=(60, 1))[episodes]
+    assert dci(codes, factors).informativeness > 0.9  # learned by heart
+    fitted = episodes < 40
+    fair = disentanglement(codes, factors, fitted=fitted)
+    assert fair["dci_informativeness"] < 0.1
+    assert fair["beta_vae"] == pytest.approx(1 / 3, abs=0.1)
+    exact = disentanglement(factors, factors, fitted=fitted)
+    assert exact["dci_informativeness"] > 0.9
+    assert exact["beta_vae"] > 0.95
+
+
+def test_what_is_fitted_is_not_scored(factors: np.ndarray) -> None:
+    fitted = np.arange(len(factors)) < 1000
+    codes = standard(factors)
+    codes[fitted] = codes[fitted][::-1]  # wrong where it is learned, right where it is scored
+    scores = disentanglement(codes, factors, fitted=fitted)
+    assert scores["sap"] > 0.9
+    assert scores["dci_informativeness"] < 0.1
+    one, other = Recorded(np.arange(4000)[:, None], factors).halves(
+        np.random.default_rng(0), fitted
+    )
+    assert one.codes[:, 0].tolist() == list(range(1000))
+    assert other.codes[:, 0].tolist() == list(range(1000, 4000))
+
+
+@pytest.mark.parametrize("fitted", [np.ones(9, bool), np.ones(10, bool), np.zeros(10, bool)])
+def test_rows_are_needed_to_learn_from_and_to_score(fitted: np.ndarray) -> None:
+    values = np.random.default_rng(0).normal(size=(10, 2))
+    for score in (disentanglement, sap, dci):
+        with pytest.raises(DsaeError, match="learns from some of the 10 rows"):
+            score(values, values, fitted=fitted)
+
+
 def test_adagrad_agrees_where_the_scale_is_fair(factors: np.ndarray) -> None:
     codes = standard(factors)
     halves = Recorded(codes, factors).halves(np.random.default_rng(0))

@@ -3,7 +3,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from dsae.metrics import state
-from dsae.metrics.state import acceleration, ground_truth_correlation, knn_mse
+from dsae.metrics.state import ground_truth_correlation, knn_mse, roughness
 
 ONE = np.zeros(10_000, int)
 
@@ -80,15 +80,15 @@ def test_constant_velocity_is_smooth_and_white_noise_is_not() -> None:
     velocity, start = rng.normal(size=(2, 50, 2))
     straight = start[episodes] + velocity[episodes] * time[:, None]  # it jumps between episodes
     values = np.column_stack([straight, rng.normal(size=2000), np.full(2000, 0.1)])
-    found = acceleration(values, episodes)
+    found = roughness(values, episodes)
     np.testing.assert_allclose(found[:2], 0, atol=1e-20)
-    assert found[2] == pytest.approx(state.WHITE_NOISE_ACCELERATION, rel=0.1)
+    assert found[2] == pytest.approx(state.WHITE_NOISE_ROUGHNESS, rel=0.1)
     assert np.isnan(found[3])
-    np.testing.assert_allclose(acceleration(100 * values, episodes)[2], found[2])
+    np.testing.assert_allclose(roughness(100 * values, episodes)[2], found[2])
 
 
-def test_an_oscillation_has_the_acceleration_of_its_frequency() -> None:
+def test_an_oscillation_has_the_roughness_of_its_frequency() -> None:
     wave = np.sin(0.3 * np.arange(4000.0))[:, None]
-    (found,) = acceleration(wave, ONE[:4000])
+    (found,) = roughness(wave, ONE[:4000])
     assert found == pytest.approx((2 - 2 * np.cos(0.3)) ** 2, rel=1e-2)
-    assert np.isnan(acceleration(wave[:4], np.array([0, 0, 1, 1]))).all()
+    assert np.isnan(roughness(wave[:4], np.array([0, 0, 1, 1]))).all()
