@@ -32,11 +32,13 @@ PACKAGES = {
     "hdf5plugin": "hdf5plugin",
     "av": "av",
     "tensorboard": "tensorboard",
+    "sklearn": "scikit-learn",
+    "scipy": "scipy",
     "tqdm": "tqdm",
     "jinja2": "jinja2",
     "pydantic": "pydantic",
 }
-"""What `dsae demo` imports, and under which name pip knows it."""
+"""What the verbs import, and under which name pip knows it."""
 
 ROOMS = ("envs", "data", "policies", "configs")
 """Our packages whose names are so common that another project may have them too."""
@@ -194,7 +196,7 @@ def missing() -> Iterator[Finding]:
         names = ", ".join(PACKAGES[module] for module in absent)
         yield Finding(name="missing", value=names, advice=pip_line(absent), blocks=True)
     else:
-        yield Finding(name="packages", value=f"all {len(PACKAGES)} that the demo needs")
+        yield Finding(name="packages", value=f"all {len(PACKAGES)} that the command needs")
 
 
 def pip_line(modules: Iterable[str]) -> str:
