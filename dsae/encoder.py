@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from dsae.errors import EncoderError
+from dsae.nn.background import BACKGROUND_IMAGES, shrink
 from dsae.nn.spatial_softmax import Grid
 
 ImageShape = tuple[int, int, int]
@@ -45,6 +46,10 @@ class Data(NamedTuple):
         """Return at most `count` images from all over the data, uint8 (n, H, W, C)."""
         spread = slice(None, None, -(-len(self.images) // count))
         return torch.from_numpy(np.array(self.images[spread]))
+
+    def small_images(self, size: tuple[int, int, int]) -> torch.Tensor:
+        """Return the images that a background is taken of, float (n, *size), size = (c, h, w)."""
+        return shrink(as_float(self.some_images(BACKGROUND_IMAGES)), size)
 
 
 class Encoding(NamedTuple):

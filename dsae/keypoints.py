@@ -15,13 +15,14 @@ from typing import Any, Literal
 
 import torch
 
-from dsae.encoder import Batch, Data, Encoder, Encoding, ImageShape, as_float
-from dsae.nn.background import BACKGROUND_IMAGES, Background, shrink
+from dsae.encoder import Batch, ImageShape
+from dsae.nn.background import Background
 from dsae.nn.gaussian_maps import GaussianMaps
 from dsae.nn.painter import Target, map_size
-from dsae.nn.spatial_softmax import Grid, SpatialSoftmax
+from dsae.nn.spatial_softmax import SpatialSoftmax
 from dsae.nn.trunks import Layer, Trunk, light_layers
 from dsae.ranges import check_ranges
+from dsae.spatial import SpatialEncoder
 
 Pairs = Literal["batch", "window"]
 
@@ -50,7 +51,7 @@ class Config:
         check_ranges(self, points=(1, math.inf), foreground_weight=(0, 1), sigma=(1e-6, math.inf))
 
 
-class KeypointEncoder(Encoder):
+class KeypointEncoder(SpatialEncoder):
     """The trunk, softmax and Gaussian maps, the background and the pairing of frames."""
 
     config: Any
@@ -65,26 +66,6 @@ class KeypointEncoder(Encoder):
         self.softmax = SpatialSoftmax(self.trunk.grid)
         self.blobs = GaussianMaps(*map_size(self.target), config.sigma)
         self.background = Background(*self.target, learned=config.background)
-
-    @property
-    def feature_size(self) -> int:
-        """2K numbers: x₁ y₁ x₂ y₂ …"""
-        return 2 * self.config.points
-
-    @property
-    def point_grid(self) -> Grid:
-        """The centres of the receptive fields of the maps' cells."""
-        return self.trunk.grid
-
-    def features_of(self, images: torch.Tensor) -> Encoding:
-        """Encode float images (B, C, H, W)."""
-        points, maps = self.softmax(self.trunk(images))
-        return Encoding(points.flatten(1), points, maps)
-
-    def prepare(self, data: Data) -> None:
-        """Take the median background of some training images."""
-        images = data.some_images(BACKGROUND_IMAGES).to(self.device)
-        self.background.fit(shrink(as_float(images), self.target))
 
     def sources(self, batch: Batch) -> torch.Tensor:
         """Return the number of each frame's source, (B·L,), in a batch of windows (B, L, …)."""

@@ -8,7 +8,7 @@ import torch
 
 from dsae import losses
 from dsae.encoder import Batch, Data, Encoder, Encoding, ImageShape, as_float
-from dsae.nn.background import BACKGROUND_IMAGES, Background, shrink
+from dsae.nn.background import Background, shrink
 from dsae.nn.corruption import Corruption, corrupt
 from dsae.nn.networks import CodeToImage, ImageToCode, Kind
 from dsae.ranges import check_ranges
@@ -112,8 +112,7 @@ class LatentEncoder(Encoder):
 
     def prepare(self, data: Data) -> None:
         """Take the median background of some training images."""
-        images = data.some_images(BACKGROUND_IMAGES).to(self.device)
-        self.background.fit(shrink(as_float(images), self.target))
+        self.background.fit(data.small_images(self.target).to(self.device))
         if self.config.background and self.config.likelihood == "bernoulli":
             with torch.no_grad():
                 self.background.image.copy_(self.background.median.logit(eps=0.02))
@@ -213,7 +212,9 @@ class VariationalEncoder(LatentEncoder):
         images = as_float(batch.images.flatten(0, 1))
         posterior = self.posterior(self.corrupted(images, generator))
         codes = posterior.sample(generator)
-        error = self.pixel_error(self.draw(self.conditioned(codes, batch)), self.shrunk(images))
+        error = self.pixel_error(
+            self.draw(self.conditioned(codes, batch)), shrink(images, self.target)
+        )
         nll = self.negative_log_likelihood(error)
         regulariser, terms = self.regulariser(posterior, codes, batch, generator)
         return {
@@ -240,10 +241,6 @@ class VariationalEncoder(LatentEncoder):
     def conditioned(self, codes: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Return what the decoder gets: the codes (B·L, D), and whatever else it is told."""
         return codes
-
-    def shrunk(self, images: torch.Tensor) -> torch.Tensor:
-        """Return float images at the size that is drawn."""
-        return shrink(images, self.target)
 
 
 def kl_terms(posterior: Posterior) -> dict[str, torch.Tensor]:

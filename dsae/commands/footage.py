@@ -69,8 +69,11 @@ class Footage:
         shots, here = self._read([place.episode]), slice(place.frame, place.frame + 1)
         return Shots(shots.images[here], None if shots.robot is None else shots.robot[here])
 
-    def survey(self, episodes: int, frames: int) -> Shots:
-        """Return at most so many frames of so many episodes, both spread over the data set."""
+    def survey(self, episodes: int = 20, frames: int = 500) -> Shots:
+        """Return at most so many frames of so many episodes, both spread over the data set.
+
+        As many as tell how a code, or the robot's state, is spread.
+        """
         count = min(episodes, len(self.dataset))
         chosen = np.linspace(0, len(self.dataset) - 1, count).round().astype(int)
         shots = self._read(chosen.tolist())

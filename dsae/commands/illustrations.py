@@ -21,7 +21,6 @@ OVERLAYS = 4  # of one held-out episode, with points
 SAMPLES = 16
 MOVED, STEPS = 5, 9  # numbers of the code that are moved, and the pictures of each
 MANIFOLD = 7  # pictures along each side
-SURVEY = {"episodes": 20, "frames": 500}  # that tell how the code is spread
 
 
 class Picture(NamedTuple):
@@ -82,7 +81,7 @@ def _reconstructions(encoder: Encoder, footage: Footage) -> Picture:
 def _samples(encoder: Encoder, footage: Footage, seed: int) -> Picture:
     robot, text = None, "What the decoder draws from codes of the prior."
     if "robot" in encoder.needs:
-        robot = footage.survey(**SURVEY).some(SAMPLES).robot
+        robot = footage.survey().some(SAMPLES).robot
         text += " Each with the robot as in some frame."
     drawn = pictures.samples(encoder, SAMPLES, seed, robot)
     return Picture("Samples from the prior", text, sheet(arranged(drawn, FRAMES)))
@@ -94,7 +93,7 @@ def _traversal(encoder: Encoder, footage: Footage) -> Picture | None:
     encoding = encoder.encode(shots.images)
     if encoding.points is not None:
         return None  # its overlay says more
-    found = pictures.dimensions(encoder, footage.survey(**SURVEY).images)[:MOVED]
+    found = pictures.dimensions(encoder, footage.survey().images)[:MOVED]
     values = np.stack([np.linspace(one.low, one.high, STEPS) for one in found])
     drawn = pictures.traversal(
         encoder, encoding.features[0], [one.number for one in found], values, shots.robot
@@ -109,7 +108,7 @@ def _traversal(encoder: Encoder, footage: Footage) -> Picture | None:
 
 def _manifold(encoder: Encoder, footage: Footage) -> Picture | None:
     """Move the two numbers that carry most at the same time."""
-    survey = footage.survey(**SURVEY)
+    survey = footage.survey()
     encoding = encoder.encode(survey.images)
     if encoding.points is not None or encoder.feature_size < 2:
         return None

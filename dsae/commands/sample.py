@@ -25,7 +25,6 @@ from dsae.encoder import Encoder
 from dsae.sheet import arranged, sheet, square
 
 ENDINGS = (".png",)
-SURVEY = {"episodes": 20, "frames": 500}  # that the robot's states are taken from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,7 @@ def _given_robot(encoder: Encoder, footage: Footage, options: Options) -> np.nda
     """Return a sheet with one state of the robot in each row, begun by the frame it is from."""
     columns = square(options.count)
     rows = -(-options.count // columns)
-    shots = footage.survey(**SURVEY).some(rows)
+    shots = footage.survey().some(rows)
     assert shots.robot is not None
     states = shots.robot.repeat_interleave(columns, dim=0)[: options.count]
     drawn = arranged(pictures.samples(encoder, options.count, options.seed, states), columns)

@@ -33,7 +33,6 @@ TOP = 8
 STEPS = {"row": 11, "manifold": 15, "film": 20}
 FPS = 12.0
 FILM_CELL = 160  # pixels of a picture's shorter side in a film, at least
-SURVEY = {"episodes": 20, "frames": 500}  # that tell how the code is spread
 
 
 def _numbers(value: Any) -> Any:
@@ -118,7 +117,7 @@ def _traversal(encoder: Encoder, footage: Footage, options: Options, film: bool)
     """Return the frames of a film, or one sheet, (T, H, W, 3)."""
     place = footage.place(options.episode, options.frame)
     shot = footage.at(place)
-    found = pictures.dimensions(encoder, footage.survey(**SURVEY).images)
+    found = pictures.dimensions(encoder, footage.survey().images)
     by_number = {dimension.number: dimension for dimension in found}
     chosen = [by_number[n] for n in options.dims] or found[: options.top or TOP]
     steps = options.steps or STEPS["film" if film else "row"]
@@ -200,7 +199,7 @@ def _manifold(encoder: Encoder, footage: Footage, options: Options, film: bool) 
     """Return one sheet, (1, H, W, 3)."""
     chosen = (options.dims[0], options.dims[1]) if options.dims else None
     side = options.steps or STEPS["manifold"]
-    survey = footage.survey(**SURVEY)
+    survey = footage.survey()
     robot = footage.at(footage.place(options.episode, options.frame)).robot
     codes = encoder.encode(survey.images).features
     drawn = pictures.manifold(encoder, codes, side, chosen, robot)

@@ -17,13 +17,13 @@ import torch
 from torch import nn
 
 from dsae import losses
-from dsae.encoder import Batch, Data, Encoding, ImageShape, as_float
-from dsae.encoder import Encoder as BaseEncoder
-from dsae.nn.background import BACKGROUND_IMAGES, Background, shrink
+from dsae.encoder import Batch, ImageShape, as_float
+from dsae.nn.background import Background, shrink
 from dsae.nn.painter import GaussianDecoder
-from dsae.nn.spatial_softmax import Grid, SpatialSoftmax
+from dsae.nn.spatial_softmax import SpatialSoftmax
 from dsae.nn.trunks import Layer, Trunk, light_layers
 from dsae.ranges import check_ranges
+from dsae.spatial import SpatialEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ PRESETS = {
 }
 
 
-class Encoder(BaseEncoder):
+class Encoder(SpatialEncoder):
     """A trunk, a spatial softmax, and a decoder that draws the image from the points."""
 
     config: Config
@@ -93,29 +93,9 @@ class Encoder(BaseEncoder):
             self.decoder = GaussianDecoder(config.points, self.target, config.sigma)
         self.background = Background(*self.target, learned=config.background)
 
-    @property
-    def feature_size(self) -> int:
-        """2K numbers: x₁ y₁ x₂ y₂ …"""
-        return 2 * self.config.points
-
-    @property
-    def point_grid(self) -> Grid:
-        """The centres of the receptive fields of the maps' cells."""
-        return self.trunk.grid
-
-    def features_of(self, images: torch.Tensor) -> Encoding:
-        """Encode float images (B, C, H, W)."""
-        points, maps = self.softmax(self.trunk(images))
-        return Encoding(points.flatten(1), points, maps)
-
     def decode(self, features: torch.Tensor, robot: torch.Tensor | None = None) -> torch.Tensor:
         """Draw images, shape (B, *target), from features (B, 2K)."""
         return self.background(self.decoder(features.unflatten(1, (-1, 2))))
-
-    def prepare(self, data: Data) -> None:
-        """Take the median background of some training images."""
-        images = data.some_images(BACKGROUND_IMAGES).to(self.device)
-        self.background.fit(shrink(as_float(images), self.target))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Reconstruction of every frame of the windows (B, 3, H, W, C), and their slowness."""

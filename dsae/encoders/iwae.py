@@ -13,6 +13,7 @@ import torch
 from dsae import latent, losses
 from dsae.encoder import Batch, as_float
 from dsae.latent import Posterior, kl_terms
+from dsae.nn.background import shrink
 from dsae.ranges import check_ranges
 
 
@@ -40,7 +41,7 @@ class Encoder(latent.VariationalEncoder):
         images = as_float(batch.images.flatten(0, 1))
         posterior = self.posterior(self.corrupted(images, generator))
         errors, log_weights = self.importance(
-            posterior, self.shrunk(images), self.config.samples, generator
+            posterior, shrink(images, self.target), self.config.samples, generator
         )
         shares = log_weights.softmax(dim=0)
         return {

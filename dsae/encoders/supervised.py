@@ -18,7 +18,7 @@ import torch
 from dsae.encoder import Batch, Data, Encoding, ImageShape, as_float
 from dsae.encoder import Encoder as BaseEncoder
 from dsae.errors import EncoderError
-from dsae.nn.background import BACKGROUND_IMAGES, shrink
+from dsae.nn.background import shrink
 from dsae.nn.networks import ImageToCode, perceptron
 from dsae.nn.spatial_softmax import Grid, SpatialSoftmax
 from dsae.nn.trunks import Trunk, light_layers
@@ -121,8 +121,7 @@ class Encoder(BaseEncoder):
         floor = STILL * deviation.max()
         self.mean.copy_(mean)
         if self.config.network == "dense":
-            images = as_float(data.some_images(BACKGROUND_IMAGES)).to(self.device)
-            self.median.copy_(shrink(images, self.seen).median(dim=0).values)
+            self.median.copy_(data.small_images(self.seen).median(dim=0).values)
         self.deviation.copy_(torch.where(floor > 0, deviation.clamp(min=floor), 1.0))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
