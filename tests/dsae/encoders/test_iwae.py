@@ -8,6 +8,7 @@ from blobs import batch, film
 from dsae import encoders
 from dsae.encoder import as_float
 from dsae.encoders import iwae
+from dsae.nn.background import shrink
 
 SHAPE = (32, 32, 1)
 SETTINGS = {"code": 3, "noise": 0.5, "network": "dense", "hidden": (16,), "scale": 4}
@@ -24,7 +25,7 @@ def log_weights(encoder: iwae.Encoder, samples: int, windows: int = 2) -> torch.
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         posterior = encoder.eval().posterior(images)
-        return encoder.importance(posterior, encoder.shrunk(images), samples, generator)[1]
+        return encoder.importance(posterior, shrink(images, encoder.target), samples, generator)[1]
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
@@ -87,7 +88,7 @@ def test_loss_is_the_bound_of_each_image() -> None:
     terms = encoder.loss(windows, torch.Generator().manual_seed(0))
     images = as_float(windows.images.flatten(0, 1))
     posterior = encoder.posterior(images)
-    target = encoder.shrunk(images)
+    target = shrink(images, encoder.target)
     _, weights = encoder.importance(posterior, target, 3, torch.Generator().manual_seed(0))
     assert weights.shape == (3, 6)
     heaviest = weights.max(dim=0).values
