@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 VERBS = ("doctor", "tasks", "collect", "import", "inspect", "encoders", "train", "evaluate",
-         "compare", "overlay", "sample", "traverse", "filters", "learn", "rollout",
-         "demo")  # fmt: skip
+         "compare", "overlay", "view", "sample", "traverse", "filters", "state", "goal", "export",
+         "learn", "rollout", "demo")  # fmt: skip
 OUR_PACKAGES = ("dsae", "envs", "data", "policies")
 
 

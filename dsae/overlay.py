@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from dsae import marks
 from dsae.checkpoint import write_atomically
 from dsae.coordinates import to_pixels
 from dsae.errors import DsaeError
 
 SIDE = 384  # pixels of the shorter side of what is drawn on, at least
 TRAIL = 12  # frames that a point's trail reaches back
+GAP = 4  # pixels between the pictures of a grid
 FAINT = 0.15  # opacity of a point whose softmax map is spread all over the image
 LABEL_FONT = (cv2.FONT_HERSHEY_SIMPLEX, 0.45)
 SUFFIXES = (".mp4", ".gif", ".png")
@@ -48,8 +50,8 @@ def draw_points(
     """
     labels = labels or {}
     canvas = enlarge(frames)
-    height, width = canvas.shape[1:3]
-    places = to_pixels(points, height, width)  # (T, K, 2)
+    height, width = frames.shape[1:3]
+    places = on_canvas(points, height, width)  # (T, K, 2)
     palette = colours(points.shape[1])
     order = sorted(range(points.shape[1]), key=lambda k: k in labels)  # labelled ones on top
     for t in range(len(canvas)):
@@ -79,13 +81,19 @@ def draw_maps(frames: np.ndarray, maps: np.ndarray, columns: int = 4) -> np.ndar
 def enlarge(frames: np.ndarray, side: int = SIDE) -> np.ndarray:
     """Return frames (T, H, W, 3) enlarged by a whole factor until the shorter side has `side`."""
     height, width = frames.shape[1:3]
-    factor = max(1, -(-side // min(height, width)))
+    factor = _factor(height, width, side)
     large = frames.repeat(factor, axis=1).repeat(factor, axis=2)
     even = [size - size % 2 for size in large.shape[1:3]]
     return np.ascontiguousarray(large[:, : even[0], : even[1]])
 
 
-def grid(pictures: np.ndarray, columns: int, gap: int = 4) -> np.ndarray:
+def on_canvas(points: np.ndarray, height: int, width: int, side: int = SIDE) -> np.ndarray:
+    """Return points (..., 2) in [−1, 1] of H × W frames as pixels of these enlarged."""
+    factor = _factor(height, width, side)
+    return to_pixels(points, height * factor, width * factor)
+
+
+def grid(pictures: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
     """Return pictures (N, h, w, 3) tiled in rows of `columns`, on white, with even sides."""
     count, height, width, _ = pictures.shape
     columns = min(columns, count)
@@ -129,6 +137,10 @@ def png_bytes(picture: np.ndarray) -> bytes:
     return encoded.tobytes()
 
 
+def _factor(height: int, width: int, side: int) -> int:
+    return max(1, -(-side // min(height, width)))
+
+
 def _draw_point(
     picture: np.ndarray,
     past: np.ndarray,
@@ -138,15 +150,10 @@ def _draw_point(
 ) -> None:
     """Blend one point, its trail and its label into a picture, in place."""
     layer = picture.copy()
-    # Sixteenths of a pixel: OpenCV draws at whole numbers shifted by four bits.
-    places = np.round(past * 16).astype(np.int32)
-    cv2.polylines(layer, [places.reshape(-1, 1, 2)], False, colour, 2, cv2.LINE_AA, 4)
-    here = (int(places[-1, 0]), int(places[-1, 1]))
-    radius = 9 if label else 5
-    cv2.circle(layer, here, radius * 16, (20, 20, 20), -1, cv2.LINE_AA, 4)
-    cv2.circle(layer, here, (radius - 2) * 16, colour, -1, cv2.LINE_AA, 4)
+    cv2.polylines(layer, [marks.fixed(past)], False, colour, 2, cv2.LINE_AA, marks.SHIFT)
+    marks.disc(layer, past[-1], colour, 9 if label else 5)
     if label:
-        _draw_label(layer, label, (here[0] // 16 + 12, here[1] // 16 - 8))
+        _draw_label(layer, label, (int(past[-1, 0]) + 12, int(past[-1, 1]) - 8))
     cv2.addWeighted(layer, opacity, picture, 1 - opacity, 0, dst=picture)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from data.dataset import Dataset
 from policies.errors import PolicyError
-from policies.state import State
+from policies.state import Eye, Frames, State
 
 
 class Demonstrations(NamedTuple):
@@ -24,12 +24,13 @@ def demonstrations(
     dataset: Dataset,
     episodes: tuple[int, ...],
     state_name: str,
-    encoder: object,
+    eye: Eye | None = None,
     camera: str | None = None,
 ) -> tuple[Demonstrations, State]:
-    """Read episodes and lay out the state that `state_name` or `encoder` gives for them.
+    """Read episodes and lay out the state that `state_name` or `eye` gives for them.
 
-    The encoder sees the frames of `camera`, or else of the data set's first one.
+    An encoder sees the frames of `camera`, or else of the data set's first one; an estimator those
+    of its own cameras.
 
     The actions are the intended ones where the data has them (exploration noise left out), else
     the executed ones. Raises PolicyError if there are no actions or an observation is missing.
@@ -43,9 +44,14 @@ def demonstrations(
         )
         if taken is None:
             raise PolicyError(f"{dataset.folder} holds no actions to learn from")
-        state = state or State.build(episode.observations, name=state_name, encoder=encoder)  # type: ignore[arg-type]
-        frames = episode.images[dataset.camera(camera)] if state.encoder else None
-        states.append(state.vectors(episode.observations, frames))
+        state = state or State.build(episode.observations, name=state_name, eye=eye)
+        frames: Frames | None = None
+        if state.estimator:
+            cameras = state.estimator.perceptions
+            frames = {name: episode.images[dataset.camera(name)] for name in cameras}
+        elif state.encoder:
+            frames = episode.images[dataset.camera(camera)]
+        states.append(state.episode(episode.observations, frames))
         actions.append(np.asarray(taken, np.float32))
         numbers.append(np.full(len(taken), number))
     assert state is not None

@@ -1,7 +1,7 @@
 """How often does a policy succeed? Rollouts over seeds, and an interval around the rate."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,6 @@ from data.processes import spawn_pool
 from policies.actor import Actor
 from policies.errors import PolicyError
 from policies.policy import Policy, load
-from policies.state import FEATURES
 from policies.wrapper import StateObservation, frame_of
 
 CHUNK = 5  # episodes that a worker takes at a time
@@ -52,7 +51,7 @@ def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
 
     Raises PolicyError if the task cannot be made here, or is no longer what the policy fits.
     """
-    mode = "rgb_array" if render or policy.state.encoder else None
+    mode = "rgb_array" if render or policy.state.image_shapes else None
     try:
         env = environments.make_env(policy.task.id, render_mode=mode, **policy.task.settings)
     except (DataError, TypeError) as error:
@@ -68,15 +67,15 @@ def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
 def check_fits(policy: Policy, env: gymnasium.Env[Any, Any]) -> None:
     """Raise PolicyError, naming both, unless layout, actions and image size are the policy's.
 
-    With an encoder the environment is reset and rendered once.
+    A policy that looks at frames has the environment reset and rendered once.
     """
     task = task_name(env)
     available: dict[str, Any] = getattr(env.observation_space, "spaces", {})
-    for part in policy.state.layout:
-        shape = available[part.name].shape if part.name in available else None
-        if part.name != FEATURES and shape != (part.size,):
+    for name, size in policy.state.observed.items():
+        shape = available[name].shape if name in available else None
+        if shape != (size,):
             raise PolicyError(
-                f"the policy needs '{part.name}' of {part.size} numbers, "
+                f"the policy needs '{name}' of {size} numbers, "
                 f"{task} has {shape or 'no such observation'}"
             )
     if env.action_space.shape != (policy.actor.outputs,):
@@ -84,20 +83,32 @@ def check_fits(policy: Policy, env: gymnasium.Env[Any, Any]) -> None:
             f"the policy gives {policy.actor.outputs} action numbers, "
             f"{task} takes {env.action_space.shape}"
         )
+    _check_images(policy, env, task)
+
+
+def _check_images(policy: Policy, env: gymnasium.Env[Any, Any], task: str) -> None:
+    wanted = {
+        camera or policy.task.camera: tuple(shape)
+        for camera, shape in policy.state.image_shapes.items()
+    }
+    if not wanted:
+        return
     cameras = env.spec.kwargs.get("cameras") if env.spec else None
-    if policy.state.encoder and cameras and policy.task.camera not in (None, *cameras):
-        raise PolicyError(
-            f"the policy sees through the camera '{policy.task.camera}', {task} draws "
-            f"{', '.join(cameras)}"
-        )
-    if policy.state.encoder:
-        env.reset(seed=0)
-        shape = np.shape(frame_of(env.render(), policy.task.camera))
-        if shape != tuple(policy.state.encoder.image_shape):
-            wanted, found = (
-                "×".join(map(str, size)) for size in (policy.state.encoder.image_shape, shape)
+    for camera in wanted:
+        if cameras and camera not in (None, *cameras):
+            raise PolicyError(
+                f"the policy sees through the camera '{camera}', {task} draws {', '.join(cameras)}"
             )
-            raise PolicyError(f"the policy sees images of {wanted}, {task} renders {found}")
+    env.reset(seed=0)
+    rendered: Any = env.render()
+    if len(wanted) > 1 and not isinstance(rendered, Mapping):
+        names = ", ".join(map(str, wanted))
+        raise PolicyError(f"the policy sees through the cameras {names}, {task} draws one")
+    for camera, shape in wanted.items():
+        found = np.shape(frame_of(rendered, camera))
+        if found != shape:
+            sizes = ["×".join(map(str, size)) for size in (shape, found)]
+            raise PolicyError(f"the policy sees images of {sizes[0]}, {task} renders {sizes[1]}")
 
 
 def run_episode(

@@ -7,10 +7,12 @@ import torch
 
 from dsae import checkpoint
 from dsae.errors import DsaeError
+from dsae.state import artefact
+from dsae.state.layout import Part
 from policies import learners
 from policies.actor import Actor
 from policies.errors import PolicyError
-from policies.state import Part, State
+from policies.state import Eye, State
 
 POLICY_FILE = "policy.safetensors"
 
@@ -37,11 +39,15 @@ class Policy(NamedTuple):
 
 
 def save(path: Path, policy: Policy, **extra: Any) -> None:
-    """Write the policy, its encoder included, as one safetensors file."""
+    """Write the policy, its encoder or state estimator included, as one safetensors file."""
     tensors = {f"actor.{name}": value for name, value in policy.actor.state_dict().items()}
-    encoder = policy.state.encoder
+    encoder, estimator = policy.state.encoder, policy.state.estimator
     if encoder:
         tensors |= {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    described = None
+    if estimator:
+        arrays, described = artefact.describe(estimator)
+        tensors |= {f"estimator.{name}": value for name, value in arrays.items()}
     checkpoint.write(
         path,
         tensors,
@@ -51,13 +57,14 @@ def save(path: Path, policy: Policy, **extra: Any) -> None:
         layout=[list(part) for part in policy.state.layout],
         state=policy.state_name,
         encoder=checkpoint.describe_encoder(encoder) if encoder else None,
+        estimator=described,
         task=policy.task._asdict(),
         **extra,
     )
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Policy:
-    """Read a policy from its file or from the run folder that holds one, its encoder on `device`.
+    """Read a policy from its file or from the run folder that holds one, its encoders on `device`.
 
     Raises CheckpointError if there is none or it is damaged, PolicyError if its learner is unknown
     or has changed since.
@@ -73,19 +80,20 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Policy:
         raise PolicyError(f"{file} is damaged: its header lacks {error}") from error
     except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise PolicyError(f"{file} does not fit this version of the learner") from error
-    if policy.state.encoder:
-        policy.state.encoder.to(device)
+    policy.state.to(device)
     return policy
 
 
 def _restore(tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> Policy:
-    encoder = None
+    eye: Eye | None = None
     if header["encoder"]:
-        encoder = checkpoint.restore_encoder(_part(tensors, "encoder."), header["encoder"]).eval()
+        eye = checkpoint.restore_encoder(_part(tensors, "encoder."), header["encoder"]).eval()
+    elif header.get("estimator"):  # older files know none
+        eye = artefact.restore(_part(tensors, "estimator."), header["estimator"])
     actor = learners.module(header["learner"]).Actor(**header["actor"])
     actor.load_state_dict(_part(tensors, "actor."))
     layout = tuple(Part(name, size) for name, size in header["layout"])
-    state = State(layout, encoder)
+    state = State(layout, eye)
     return Policy(state, actor.eval(), Task(**header["task"]), header["learner"], header["state"])
 
 

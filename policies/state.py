@@ -1,22 +1,33 @@
 """What a policy sees: the robot's own state, the commanded goal, and how the objects are perceived.
 
 States of one task differ only in their last part: where the simulator says that the objects are
-(`oracle`) and how they are turned (`oracle_pose`), nothing (`blind`), or an encoder's features of
-the camera's image.
+(`oracle`) and how they are turned (`oracle_pose`), nothing (`blind`), an encoder's features of the
+camera's image, or what a state estimator makes of the frames and of the robot's own state.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-from dsae.encoder import Encoder
+from dsae.encoder import Encoder, ImageShape
+from dsae.errors import DsaeError
+from dsae.state.estimator import StateEstimator
+from dsae.state.layout import Part
+from dsae.state.robot import EE_VELOCITY, robot_parts
 from policies.errors import PolicyError
 
 SHARED = ("ee_pose", "gripper", "goal")
 """What every state contains, where the task has it: the robot itself and the commanded goal."""
-FEATURES = "features"
+GOAL = "goal"
+FEATURES, ESTIMATE = "features", "estimate"
+SEEN = (FEATURES, ESTIMATE)
+"""The parts that are made of frames."""
+Frames = np.ndarray | Mapping[str, np.ndarray]
+"""uint8 (N, H, W, C), or such an array by camera."""
+Eye = Encoder | StateEstimator
+"""What makes numbers of frames."""
 NAMED = {
     "oracle": (*SHARED, "object_position"),
     "oracle_pose": (*SHARED, "object_position", "object_rotation"),
@@ -26,34 +37,33 @@ OPTIONAL = ("gripper", "goal")
 """What a task may lack."""
 
 
-class Part(NamedTuple):
-    """A run of numbers in a state vector."""
-
-    name: str
-    size: int
-
-
 class State:
-    """Concatenates observations and, with an encoder, the features of the frame.
+    """Concatenates observations and what is seen: an encoder's features or an estimator's state.
 
     `layout` names the parts of the vector in order. Arrays go through batched: observations are
-    (N, D) each, frames uint8 (N, H, W, C), the result is float32 (N, `size`).
+    (N, D) each, the result is float32 (N, `size`). An estimator remembers what it saw: `reset` it
+    where an episode begins.
     """
 
-    def __init__(self, layout: tuple[Part, ...], encoder: Encoder | None) -> None:
+    def __init__(self, layout: tuple[Part, ...], eye: Eye | None = None) -> None:
         self.layout = layout
-        self.encoder = encoder
+        self.encoder = eye if isinstance(eye, Encoder) else None
+        self.estimator = eye if isinstance(eye, StateEstimator) else None
 
     @classmethod
     def build(
-        cls, observations: Mapping[str, Any], *, name: str, encoder: Encoder | None
+        cls, observations: Mapping[str, Any], *, name: str, eye: Eye | None = None
     ) -> "State":
         """Lay a state out for observations of which these are an example, each (..., D).
 
-        `name` is one of `NAMED`; with an encoder it is the encoder's own name. Raises
-        PolicyError, listing what there is, if an observation is missing.
+        `name` is one of `NAMED`; with an eye it is the eye's own name. Raises PolicyError, listing
+        what there is, if an observation is missing.
         """
-        wanted = SHARED if encoder else named(name)
+        if isinstance(eye, StateEstimator):
+            wanted: tuple[str, ...] = (GOAL,)
+            _check_robot(eye, observations)
+        else:
+            wanted = SHARED if eye else named(name)
         keys = [key for key in wanted if key in observations or key not in OPTIONAL]
         for key in keys:
             if key not in observations:
@@ -62,28 +72,89 @@ class State:
                     f"there is {', '.join(observations) or 'none'}"
                 )
         parts = [Part(key, np.shape(observations[key])[-1]) for key in keys]
-        if encoder:
-            parts.append(Part(FEATURES, encoder.feature_size))
-        return cls(tuple(parts), encoder)
+        if isinstance(eye, StateEstimator):
+            parts.append(Part(ESTIMATE, eye.size))
+        elif eye:
+            parts.append(Part(FEATURES, eye.feature_size))
+        return cls(tuple(parts), eye)
 
     @property
     def size(self) -> int:
         """Length of the state vector."""
         return sum(part.size for part in self.layout)
 
+    @property
+    def image_shapes(self) -> dict[str | None, ImageShape]:
+        """What it looks at: (H, W, C) by camera, None being the one that it is shown."""
+        if self.estimator:
+            seen = self.estimator.perceptions
+            return {camera: perception.encoder.image_shape for camera, perception in seen.items()}
+        return {None: self.encoder.image_shape} if self.encoder else {}
+
+    @property
+    def observed(self) -> dict[str, int]:
+        """The observations that the environment must give, with their lengths."""
+        parts = {part.name: part.size for part in self.layout if part.name not in SEEN}
+        if self.estimator:
+            parts |= {name: size for name, size in self.estimator.robot if name != EE_VELOCITY}
+        return parts
+
+    def to(self, device: str | torch.device) -> None:
+        """Let the encoders compute there."""
+        if self.encoder:
+            self.encoder.to(device)
+        for perception in self.estimator.perceptions.values() if self.estimator else ():
+            perception.encoder.to(device)
+
+    def reset(self) -> None:
+        """Forget the episodes so far."""
+        if self.estimator:
+            self.estimator.reset()
+
     def vectors(
-        self, observations: Mapping[str, np.ndarray], frames: np.ndarray | None = None
+        self, observations: Mapping[str, np.ndarray], frames: Frames | None = None
     ) -> np.ndarray:
-        """Return state vectors (N, size) float32; `frames` are needed with an encoder alone."""
+        """Return the next state vectors of N environments; frames are for what looks at them."""
+        return self._vectors(observations, frames, whole=False)
+
+    def episode(
+        self, observations: Mapping[str, np.ndarray], frames: Frames | None = None
+    ) -> np.ndarray:
+        """Return the state vectors of one whole episode, its N steps one after the other."""
+        return self._vectors(observations, frames, whole=True)
+
+    def _vectors(
+        self, observations: Mapping[str, np.ndarray], frames: Frames | None, *, whole: bool
+    ) -> np.ndarray:
         columns = []
         for part in self.layout:
             if part.name == FEATURES:
                 assert self.encoder is not None
                 code = self.encoder.encode(torch.from_numpy(frames))
                 columns.append(code.features.cpu().numpy())
+            elif part.name == ESTIMATE:
+                assert self.estimator is not None
+                assert frames is not None
+                take = self.estimator.run if whole else self.estimator.step
+                columns.append(take(frames, observations).vector)
             else:
                 columns.append(np.asarray(observations[part.name]))
         return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def _check_robot(estimator: StateEstimator, observations: Mapping[str, Any]) -> None:
+    """Raise PolicyError unless the observations are those that the estimator was made for."""
+    try:
+        parts = robot_parts(observations)
+    except DsaeError as error:
+        raise PolicyError(str(error)) from error
+    missing = [part for part in estimator.robot if part not in parts]
+    if missing:
+        wanted = ", ".join(f"{name} ({size})" for name, size in missing)
+        found = ", ".join(f"{name} ({np.shape(v)[-1]})" for name, v in observations.items())
+        raise PolicyError(
+            f"the state estimator needs the observations {wanted}: there is {found or 'none'}"
+        )
 
 
 def named(name: str) -> tuple[str, ...]:

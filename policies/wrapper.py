@@ -13,33 +13,44 @@ from policies.state import State
 class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
     """Replaces the observation by a state vector, float32 of shape (D,).
 
-    With an encoder each step's frame is rendered and encoded exactly once, here; `frame` and
-    `features` keep the last ones for whoever draws them. The environment must then have been made
-    with render_mode="rgb_array" and the image size that the encoder was trained on; where it draws
-    several cameras, `camera` names the encoder's.
+    Where the state looks at frames, each step's is rendered and encoded exactly once, here; `frame`
+    keeps the last one (of several cameras, the first) for whoever draws it. The environment must
+    then have been made with render_mode="rgb_array" and the image size that the encoder was trained
+    on; where it draws several cameras, `camera` names the encoder's.
     """
 
     def __init__(
         self, env: gymnasium.Env[Any, Any], state: State, camera: str | None = None
     ) -> None:
         super().__init__(env)
-        if state.encoder and env.render_mode != "rgb_array":
+        if state.image_shapes and env.render_mode != "rgb_array":
             raise PolicyError("a learned state needs an environment with render_mode='rgb_array'")
         self.state = state
         self.camera = camera
         self.frame: np.ndarray | None = None
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (state.size,), np.float32)
 
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode: the state remembers nothing of the last one."""
+        self.state.reset()
+        return super().reset(seed=seed, options=options)
+
     def observation(self, observation: Any) -> np.ndarray:
         """Return the state vector that belongs to the environment's observation."""
         parts = observation if isinstance(observation, dict) else {"state": observation}
         batched = {name: np.asarray(value)[None] for name, value in parts.items()}
-        frames = None
-        if self.state.encoder:
-            rendered: Any = self.env.render()
-            self.frame = np.asarray(frame_of(rendered, self.camera))
-            frames = self.frame[None]
-        return self.state.vectors(batched, frames)[0]
+        if not self.state.image_shapes:
+            return self.state.vectors(batched)[0]
+        rendered: Any = self.env.render()
+        shown = {
+            camera: np.asarray(frame_of(rendered, camera or self.camera))
+            for camera in self.state.image_shapes
+        }
+        self.frame = next(iter(shown.values()))
+        frames: Any = {str(camera): frame[None] for camera, frame in shown.items()}
+        return self.state.vectors(batched, frames if self.state.estimator else self.frame[None])[0]
 
 
 def frame_of(rendered: Any, camera: str | None) -> Any:

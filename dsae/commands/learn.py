@@ -1,10 +1,12 @@
-"""Learn a policy on a state: the oracle's, none of the objects, or an encoder's features.
+"""Learn a policy on a state: the oracle's, none of the objects, or what is seen of them.
 
 Example:
     dsae learn bc push --data runs/data/push --state runs/train/push-dsae
 
-Learners: bc (behaviour cloning). The state is oracle, blind, or the run folder of a trained
-encoder; every state holds the end-effector pose and the commanded goal. The policy is one file.
+Learners: bc (behaviour cloning). The state is oracle, blind, the run folder of a trained encoder
+(its features), or of `dsae state` (filtered feature points and velocities, of the points worth
+controlling with); every state holds the end-effector pose and the commanded goal. The policy is
+one file.
 """
 
 import dataclasses
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 from pydantic import Field
 
 import envs
@@ -21,10 +24,13 @@ from dsae.commands import environments, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.options import Seed, argument, override, runtime
+from dsae.encoder import Encoder
 from dsae.logger import Logger
+from dsae.state import artefact
 from policies import learners, policy
 from policies import state as states
 from policies.demonstrations import demonstrations
+from policies.state import Eye
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +44,7 @@ class Options:
     data: Path | None = None
     """Data set of demonstrations [runs/data/TASK]."""
     state: str = "oracle"
-    """oracle, blind, or the run folder of a trained encoder."""
+    """oracle, blind, or the run folder of a trained encoder or of `dsae state`."""
     camera: str | None = None
     """Whose frames an encoder sees; if left out, those that it was trained on."""
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -71,20 +77,21 @@ def run(options: Options) -> int:
         raise UsageError(
             f"{dataset.folder} holds episodes of {recorded['task']}, not {options.task}"
         )
-    encoder = None
-    if options.state not in states.NAMED and Path(options.state).exists():
-        encoder = checkpoint.load(options.state, device)
-    else:
-        states.named(options.state)
-    name = Path(options.state).name if encoder else options.state
+    eye = _eye(options.state, device)
+    name = Path(options.state).name if eye else options.state
     folder = options.out or Path("runs/learn") / f"{task_name}-{options.learner}-{name}"
-    camera = None
-    if encoder:
+    camera: str | None = None
+    cameras: tuple[str, ...] = ()
+    if isinstance(eye, Encoder):
         camera = dataset.camera(options.camera or _trained_on(options.state))
+        cameras = (camera,)
     elif options.camera:
-        raise UsageError(f"the state '{options.state}' sees no frames: leave --camera out")
+        looks = "has cameras of its own" if eye else "sees no frames"
+        raise UsageError(f"the state '{options.state}' {looks}: leave --camera out")
+    elif eye:
+        cameras = tuple(dataset.camera(name) for name in eye.perceptions)
     train_episodes, _ = dataset.split(options.held_out)
-    shown, state = demonstrations(dataset, train_episodes, name, encoder, camera)
+    shown, state = demonstrations(dataset, train_episodes, name, eye, camera)
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
         errors: list[float] = []
         with Logger(folder) as log:
@@ -95,8 +102,8 @@ def run(options: Options) -> int:
 
             actor = learner.learn(shown, config, seed=options.seed, log=record)
         settings = dict(recorded.get("settings", {}))
-        if camera and "cameras" in settings:
-            settings["cameras"] = [camera]
+        if cameras and "cameras" in settings:
+            settings["cameras"] = list(cameras)
         made = policy.Task(task, settings, camera)
         learned = policy.Policy(state, actor, made, options.learner, name)
         policy.save(folder / policy.POLICY_FILE, learned, seed=options.seed)
@@ -106,6 +113,17 @@ def run(options: Options) -> int:
         f"validation error {min(errors):.4f}: {folder / policy.POLICY_FILE}"
     )
     return 0
+
+
+def _eye(state: str, device: torch.device) -> Eye | None:
+    """Load what the state looks at frames with; UsageError for the name of no state."""
+    if state in states.NAMED or not Path(state).exists():
+        states.named(state)
+        return None
+    path = Path(state)
+    if path.name == artefact.STATE_FILE or (path / artefact.STATE_FILE).is_file():
+        return artefact.load(path, device)
+    return checkpoint.load(path, device)
 
 
 def _trained_on(run_folder: str) -> str | None:

@@ -5,6 +5,7 @@ Example:
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,16 +13,21 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from dsae import overlay
+from dsae import overlay, panels
 from dsae.commands import opengl, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.options import Seed, argument, runtime
 from dsae.commands.progress import Bar
+from dsae.panels import Panel
+from dsae.state.estimator import StateEstimator
 from dsae.state.presence import softmax_mass
+from dsae.state_legend import legend
+from dsae.state_overlay import Verdict, draw_state
 from policies import evaluation
 from policies.evaluation import Outcome, evaluate, wilson_interval
 from policies.policy import POLICY_FILE, Policy, load
+from policies.wrapper import StateObservation, frame_of
 
 RESULTS_FILE = "rollout.json"
 FPS = 20.0
@@ -39,7 +45,7 @@ class Options:
     seed: Seed = FRESH_SEED
     """Seed of the first episode; the others count on from it."""
     video: Path | None = None
-    """Write the first episodes as .mp4, .gif or .png, the feature points drawn in."""
+    """Write the first episodes as .mp4, .gif or .png, with what the state makes of them."""
     video_episodes: Annotated[int, Field(gt=0)] = 3
     """Episodes in the video."""
     device: str = "auto"
@@ -79,8 +85,8 @@ def run(options: Options) -> int:
         figures = summary(outcomes)
         runs.save_json(folder / RESULTS_FILE, {**figures, "state": policy.state_name})
         if options.video:
-            pictures = film(policy, list(seeds)[: options.video_episodes])
-            overlay.write(options.video, pictures, fps=FPS)
+            shown = film(policy, list(seeds)[: options.video_episodes])
+            panels.write(options.video, shown, fps=FPS)
         run_.finish()
     low, high = figures["interval95"]
     runs.say(
@@ -105,17 +111,54 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
-def film(policy: Policy, seeds: list[int]) -> np.ndarray:
-    """Roll the policy out once per seed and return the enlarged frames, uint8 (T, h, w, 3)."""
+def film(policy: Policy, seeds: list[int]) -> list[Panel]:
+    """Roll the policy out once per seed and return what it saw, enlarged, a panel for each camera.
+
+    An encoder's feature points are drawn in; of a state estimator, all that it believes of them.
+    """
     env = evaluation.make_env(policy, render=True)
-    frames: list[np.ndarray] = []
-    for seed in seeds:
-        evaluation.run_episode(env, policy.actor, seed, on_frame=frames.append)
+    cameras = tuple(policy.state.image_shapes) or (None,)
+    episodes = [_filmed(env, policy, seed, cameras) for seed in seeds]
     env.close()
-    pictures = np.stack(frames)
+    if policy.state.estimator:
+        return [
+            _believed(policy.state.estimator, camera, [shots[camera] for shots in episodes])
+            for camera in policy.state.estimator.perceptions
+        ]
+    pictures = np.concatenate([shots[cameras[0]] for shots in episodes])
     encoder = policy.state.encoder
     encoding = encoder.encode(pictures) if encoder else None
     if encoder is None or encoding is None or encoding.points is None or encoding.maps is None:
-        return overlay.enlarge(pictures)
+        return [Panel(overlay.enlarge(pictures))]
     mass = softmax_mass(encoding.points, encoding.maps, encoder.point_grid)
-    return overlay.draw_points(pictures, encoding.points.cpu().numpy(), mass.cpu().numpy())
+    points = encoding.points.cpu().numpy()
+    return [Panel(overlay.draw_points(pictures, points, mass.cpu().numpy()))]
+
+
+def _filmed(
+    env: StateObservation, policy: Policy, seed: int, cameras: Sequence[str | None]
+) -> dict[str | None, np.ndarray]:
+    """Roll out once; return the frames, uint8 (T, H, W, 3), by camera, None being the policy's."""
+    shots: dict[str | None, list[np.ndarray]] = {camera: [] for camera in cameras}
+
+    def keep(frame: np.ndarray) -> None:
+        for camera, film in shots.items():
+            film.append(frame if camera is None else np.asarray(frame_of(env.render(), camera)))
+
+    evaluation.run_episode(env, policy.actor, seed, on_frame=keep)
+    return {camera: np.stack(film) for camera, film in shots.items()}
+
+
+def _believed(estimator: StateEstimator, camera: str, episodes: list[np.ndarray]) -> Panel:
+    """Draw what an estimator believes of a camera's points, in episodes one after the other."""
+    perception = estimator.perceptions[camera]
+    if not perception.has_presence:
+        return Panel(overlay.enlarge(np.concatenate(episodes)), camera)
+    alone = StateEstimator({camera: perception}, (), estimator.rate)
+    seen = [alone.run(frames).seen[camera] for frames in episodes]
+    verdict = Verdict(perception.kept)
+    drawn = [draw_state(frames, one, verdict) for frames, one in zip(episodes, seen, strict=True)]
+    size = episodes[0].shape[1:3]
+    entries = {entry.text: entry for one in seen for entry in legend(one, verdict, *size)}
+    title = f"camera {camera}" if len(estimator.perceptions) > 1 else ""
+    return Panel(np.concatenate(drawn), title, list(entries.values()))

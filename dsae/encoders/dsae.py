@@ -17,13 +17,16 @@ import torch
 from torch import nn
 
 from dsae import losses
-from dsae.encoder import Batch, ImageShape, as_float
+from dsae.encoder import Batch, Data, ImageShape, as_float
 from dsae.nn.background import Background, shrink
+from dsae.nn.discriminants import look_at
 from dsae.nn.painter import GaussianDecoder
 from dsae.nn.spatial_softmax import SpatialSoftmax
 from dsae.nn.trunks import Layer, Trunk, light_layers
 from dsae.ranges import check_ranges
 from dsae.spatial import SpatialEncoder
+
+START_IMAGES = 128  # from which the maps' first detectors are taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,9 @@ class Config:
     """First value of the softmax temperature α."""
     sigma: float = 0.1
     """First value of the Gaussian maps' σ, in the units of the points."""
+    start: Literal["seen", "random"] = "seen"
+    """How the maps begin: `seen`, as detectors of the kinds of things that the foreground shows
+    (`dsae.nn.discriminants`), or `random`."""
     convolution_bias: bool = False
     """Give the paper's convolutions a bias, which batch normalisation makes superfluous."""
 
@@ -65,7 +71,12 @@ PRESETS = {
     # our error is a mean, so the same balance is λ = 1/3600. One deviation is left: our points are
     # places in the image, so that those of the paper's unpadded map span ±0.90 instead of ±1.
     "finn2016": Config(
-        trunk="paper", decoder="linear", background=False, foreground_weight=0.0, slowness=1 / 3600
+        trunk="paper",
+        decoder="linear",
+        background=False,
+        foreground_weight=0.0,
+        slowness=1 / 3600,
+        start="random",
     ),
 }
 
@@ -92,6 +103,15 @@ class Encoder(SpatialEncoder):
             self.target = (channels, height // stride, width // stride)
             self.decoder = GaussianDecoder(config.points, self.target, config.sigma)
         self.background = Background(*self.target, learned=config.background)
+        self._draw = int(torch.randint(2**31, ()))  # as random as the weights
+
+    def prepare(self, data: Data) -> None:
+        """Take the background's median, and begin the maps at what differs from it."""
+        super().prepare(data)
+        if self.config.start == "seen":
+            images = as_float(data.some_images(START_IMAGES)).to(self.device)
+            foreground = self.background.foreground(shrink(images, self.target))
+            look_at(self.trunk, images, foreground, torch.Generator().manual_seed(self._draw))
 
     def decode(self, features: torch.Tensor, robot: torch.Tensor | None = None) -> torch.Tensor:
         """Draw images, shape (B, *target), from features (B, 2K)."""

@@ -1,5 +1,6 @@
 """Presence: how much of a softmax map's mass lies around its feature point."""
 
+import numpy as np
 import torch
 
 from dsae.nn.spatial_softmax import Grid
@@ -24,3 +25,12 @@ def softmax_mass(
     near_y = (torch.arange(height).to(row) - row).abs() <= window // 2  # (B, K, h)
     inside = near_y.unsqueeze(-1) & near_x.unsqueeze(-2)
     return (maps * inside).sum(dim=(-1, -2))
+
+
+def thresholds(mass: np.ndarray, share: float) -> np.ndarray:
+    """Return the mass below which each point is absent, (K,), from what it usually has, (N, K).
+
+    A share of the median over all frames: points differ in how sharp their maps are, and are there
+    in most frames.
+    """
+    return share * np.median(mass, axis=0)

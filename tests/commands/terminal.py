@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = ("doctor", "tasks", "collect", "import", "inspect", "encoders", "train", "evaluate",
-         "compare", "overlay", "sample", "traverse", "filters", "learn", "rollout",
-         "demo")  # fmt: skip
+         "compare", "overlay", "view", "sample", "traverse", "filters", "state", "goal", "export",
+         "learn", "rollout", "demo")  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from dsae import checkpoint, encoders, training
 from dsae.encoder import Batch, Data, Encoder
 from dsae.encoders import vae
 from dsae.errors import TrainingError
-from dsae.training import Config, fit, resumed_step, schedule
+from dsae.training import Config, fit, resumed_step, schedule, steps_in
 
 SHAPE = (32, 32, 3)
 CONFIG = Config(steps=9, batch=3, warmup=2, seed=4, checkpoint_every=3, log_every=1)
@@ -201,3 +202,13 @@ def test_robot_and_truth_stand_beside_their_frames() -> None:
         assert batch.data_size == len(windows.frames)
         for frames, numbers in zip(batch.images, batch.robot[..., 0], strict=True):
             np.testing.assert_array_equal(frames, windows.frames[numbers.int()])
+
+
+def test_minutes_on_one_thread_are_its_own(windows: Film) -> None:
+    class Waiting(Film):
+        def __getitem__(self, indices: np.ndarray, /) -> np.ndarray:  # type: ignore[override]
+            time.sleep(0.1)  # as if others had the processor
+            return super().__getitem__(indices)
+
+    held_up = steps_in(1.0, new(), Waiting(*windows), CONFIG)
+    assert held_up > 900  # ten steps a second would be 600

@@ -12,6 +12,10 @@ from data.episode import Episode, write
 from data.index import episode_path
 from dsae import encoders
 from dsae.encoder import Encoder
+from dsae.state.estimator import StateEstimator
+from dsae.state.kalman import Noise
+from dsae.state.perception import Perception
+from dsae.state.robot import robot_parts
 from policies import policy
 from policies.learners.bc import Actor
 from policies.policy import Policy, Task
@@ -26,15 +30,30 @@ def encoder() -> Encoder:
     return encoders.create("dsae", (SIDE, SIDE, 3), seed=0, settings={"points": 4}).eval()
 
 
+def estimator(*cameras: str) -> StateEstimator:
+    """A state of two kept points of four a camera, made for Reach."""
+    noise = Noise(np.tile(np.eye(2), (4, 1, 1)), np.tile(1e-3 * np.eye(2), (4, 1, 1)))
+    seen = Perception(
+        encoder(),
+        thresholds=np.zeros(4),
+        noise=noise,
+        usual=np.zeros((4, 2)),
+        kept=np.array([True, False, False, True]),
+    )
+    example = reach().reset(seed=0)[0]
+    return StateEstimator(dict.fromkeys(cameras or ("front",), seen), robot_parts(example), 20.0)
+
+
 def reach(**settings: Any) -> gymnasium.Env[Any, Any]:
     return gymnasium.make(REACH, render_mode="rgb_array", **{**SETTINGS, **settings})
 
 
 def make_policy(*, state: str, seed: int = 0, task: Task = Task(REACH, SETTINGS)) -> Policy:  # noqa: B008
-    """A policy whose weights are random; `state` is blind or dsae."""
-    seen = encoder() if state == "dsae" else None
+    """A policy whose weights are random; `state` is blind, dsae or estimator."""
+    eyes = {"dsae": encoder, "estimator": estimator}
+    seen = eyes[state]() if state in eyes else None
     example = reach().reset(seed=0)[0]
-    laid_out = State.build(example, name=state, encoder=seen)
+    laid_out = State.build(example, name=state, eye=seen)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         actor = Actor(laid_out.size, 3, hidden=16, layers=2)

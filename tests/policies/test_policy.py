@@ -19,15 +19,17 @@ from policies.evaluation import make_env
 from policies.policy import Task
 
 
-@pytest.mark.parametrize("state", ["blind", "dsae"])
+@pytest.mark.parametrize("state", ["blind", "dsae", "estimator"])
 def test_a_saved_policy_acts_alike(state: str, tmp_path: Path) -> None:
     made = make_policy(state=state)
     policy.save(tmp_path / policy.POLICY_FILE, made, seed=5)
     loaded = policy.load(tmp_path)
     assert loaded.state.layout == made.state.layout
     assert loaded[2:] == made[2:]
-    observations = {"ee_pose": np.random.rand(4, 7), "goal": np.random.rand(4, 3)}
-    frames = np.random.default_rng(0).integers(0, 255, (4, SIDE, SIDE, 3), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    sizes = {"ee_pose": 7, "goal": 3, "joint_position": 7, "joint_velocity": 7}
+    observations = {name: rng.random((4, size)) for name, size in sizes.items()}
+    frames = rng.integers(0, 255, (4, SIDE, SIDE, 3), dtype=np.uint8)
     first, second = (
         each.actor.act(each.state.vectors(observations, frames)) for each in (made, loaded)
     )

@@ -21,10 +21,9 @@ def batch(count: int = 3) -> dict[str, np.ndarray]:
 
 def test_states_differ_in_their_last_part_alone() -> None:
     oracle, posed, blind = (
-        State.build(OBSERVATIONS, name=name, encoder=None)
-        for name in ("oracle", "oracle_pose", "blind")
+        State.build(OBSERVATIONS, name=name) for name in ("oracle", "oracle_pose", "blind")
     )
-    learned = State.build(OBSERVATIONS, name="mine", encoder=encoder())
+    learned = State.build(OBSERVATIONS, name="mine", eye=encoder())
     shared = (Part("ee_pose", 7), Part("goal", 2))
     assert blind.layout == shared
     assert oracle.layout == (*shared, Part("object_position", 3))
@@ -35,12 +34,12 @@ def test_states_differ_in_their_last_part_alone() -> None:
 
 def test_a_gripper_is_part_of_the_robot_and_a_goal_need_not_be_told() -> None:
     held = {"gripper": np.zeros(1), "ee_pose": np.zeros(7), "object_position": np.zeros(6)}
-    layout = State.build(held, name="oracle", encoder=None).layout
+    layout = State.build(held, name="oracle").layout
     assert layout == (Part("ee_pose", 7), Part("gripper", 1), Part("object_position", 6))
 
 
 def test_vectors_hold_the_parts_in_order() -> None:
-    vectors = State.build(OBSERVATIONS, name="oracle", encoder=None).vectors(batch())
+    vectors = State.build(OBSERVATIONS, name="oracle").vectors(batch())
     assert vectors.dtype == np.float32
     expected = [*range(7), 10, 11, *range(20, 23)]
     np.testing.assert_array_equal(vectors, np.tile(expected, (3, 1)))
@@ -49,7 +48,7 @@ def test_vectors_hold_the_parts_in_order() -> None:
 def test_features_come_from_the_frames() -> None:
     frames = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE, 3), dtype=np.uint8)
     seen = encoder()
-    vectors = State.build(OBSERVATIONS, name="mine", encoder=seen).vectors(batch(), frames)
+    vectors = State.build(OBSERVATIONS, name="mine", eye=seen).vectors(batch(), frames)
     np.testing.assert_array_equal(vectors[:, 9:], seen.encode(frames).features)
     np.testing.assert_array_equal(vectors[:, 7:9], [[10, 11]] * 3)
 
@@ -59,14 +58,14 @@ def test_an_unknown_state_lists_what_there_is() -> None:
         "unknown state 'orcale': choose from oracle, oracle_pose, blind, or give a trained encoder"
     )
     with pytest.raises(PolicyError, match=message):
-        State.build(OBSERVATIONS, name="orcale", encoder=None)
+        State.build(OBSERVATIONS, name="orcale")
 
 
 @pytest.mark.parametrize(("missing", "name"), [("object_position", "oracle"), ("ee_pose", "blind")])
 def test_a_missing_observation_lists_those_there_are(missing: str, name: str) -> None:
     rest = {key: value for key, value in OBSERVATIONS.items() if key != missing}
     with pytest.raises(PolicyError, match=f"'{name}' needs the observation '{missing}'") as caught:
-        State.build(rest, name=name, encoder=None)
+        State.build(rest, name=name)
     assert all(key in str(caught.value) for key in rest)
 
 

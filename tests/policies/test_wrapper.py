@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from examples import SETTINGS, SIDE, encoder, reach
+from examples import SETTINGS, SIDE, encoder, estimator, reach
 
 from dsae import encoders
 from dsae.encoder import Encoding
@@ -36,7 +36,7 @@ class Drawn(Reach):
 
 
 def wrap(env: gymnasium.Env[Any, Any], seen: Any) -> StateObservation:
-    return StateObservation(env, State.build(env.reset(seed=0)[0], name="mine", encoder=seen))
+    return StateObservation(env, State.build(env.reset(seed=0)[0], name="mine", eye=seen))
 
 
 def test_each_frame_is_drawn_and_encoded_once() -> None:
@@ -79,7 +79,7 @@ def test_observation_is_a_float32_vector() -> None:
 
 def test_without_an_encoder_nothing_is_drawn() -> None:
     task = Drawn(height=SIDE, width=SIDE)
-    env = StateObservation(task, State.build(task.reset(seed=0)[0], name="blind", encoder=None))
+    env = StateObservation(task, State.build(task.reset(seed=0)[0], name="blind"))
     assert env.reset(seed=0)[0].shape == (10,)
     assert task.rendered == 0
     assert env.frame is None
@@ -89,3 +89,44 @@ def test_an_encoder_needs_an_environment_that_renders() -> None:
     env = gymnasium.make("envs:dsae/Reach-v0", **SETTINGS)
     with pytest.raises(PolicyError, match="render_mode='rgb_array'"):
         wrap(env, encoder())
+
+
+def test_an_estimator_remembers_an_episode_and_forgets_it_with_the_next() -> None:
+    seen, task = estimator(), reach()
+    env = wrap(task, seen)
+    rng = np.random.default_rng(0)
+    actions = rng.uniform(-1, 1, (8, 3)).astype(np.float32)
+    episodes = []
+    for _ in range(2):
+        states, frames, observations = [], [], []
+        state, _ = env.reset(seed=3)
+        for action in actions:
+            states.append(state)
+            frames.append(env.frame)
+            observations.append(task.unwrapped._observe())
+            state, *_ = env.step(action)
+        episodes.append(np.stack(states))
+    np.testing.assert_array_equal(*episodes)
+    joined = {k: np.stack([each[k] for each in observations]) for k in observations[0]}
+    whole = env.state.episode(joined, np.stack([f for f in frames if f is not None]))
+    np.testing.assert_allclose(whole, episodes[0], atol=1e-4)
+    assert np.abs(whole[1:, -4:]).max() > 0  # velocities
+    env.close()
+
+
+def test_an_estimator_looks_through_its_own_cameras() -> None:
+    task = reach(cameras=("side", "front"))
+    env = wrap(task, estimator("front", "side"))
+    state, _ = env.reset(seed=3)
+    frames: Any = task.render()
+    first = env.state.estimator.perceptions["front"].see(frames["front"][None]).places[0]
+    np.testing.assert_allclose(state[-16:-12], first[[0, 3]].ravel(), atol=1e-6)
+    assert not np.allclose(state[-16:-12], state[-8:-4])
+    env.close()
+
+
+def test_an_estimator_needs_the_robot_that_it_was_made_for() -> None:
+    observations = {"ee_pose": np.zeros(7), "joint_position": np.zeros(6)}
+    message = r"needs the observations joint_position \(7\), joint_velocity \(7\): there is ee_pose"
+    with pytest.raises(PolicyError, match=message):
+        State.build(observations, name="mine", eye=estimator())

@@ -1,0 +1,85 @@
+"""What a camera's frames say of where things are: an encoder, and when to believe its points."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dsae.encoder import Encoder
+from dsae.errors import DsaeError
+from dsae.state.kalman import Noise
+from dsae.state.presence import softmax_mass
+
+
+class Percept(NamedTuple):
+    """What B frames show, before any filter."""
+
+    places: np.ndarray
+    """(B, K, d): feature points, d = 2, or the numbers of a code without points, d = 1."""
+    present: np.ndarray
+    """Whether each is there, bool (B, K)."""
+    mass: np.ndarray | None
+    """Softmax mass around each point, (B, K); None for a code without points."""
+
+
+class Perception:
+    """An encoder with what was learned about its points after training, all without labels.
+
+    A code without feature points has no presence: `thresholds` is None, and every number counts
+    as present in every frame.
+
+    Args:
+        encoder: ready for use.
+        thresholds: softmax mass below which each point is absent, (K,).
+        noise: of each track, for the Kalman filter.
+        usual: mean place of each track, (K, d), which stands for it until it is first present.
+        kept: the points that are worth controlling with, bool (K,); all if left out.
+        movable: those of them that a goal may be about, bool (K,): not what lies still in every
+            episode; all that are kept if left out.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        thresholds: np.ndarray | None,
+        noise: Noise,
+        usual: np.ndarray,
+        kept: np.ndarray | None = None,
+        movable: np.ndarray | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.thresholds = thresholds
+        self.noise = noise
+        self.usual = usual
+        self.kept = np.ones(len(noise.measurement), bool) if kept is None else kept
+        self.movable = self.kept if movable is None else movable & self.kept
+        if not self.kept.any():
+            raise DsaeError("no feature point is kept: there is nothing to make a state of")
+
+    @property
+    def has_presence(self) -> bool:
+        """Whether a point can say that it is absent."""
+        return self.thresholds is not None
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the d coordinates of a place."""
+        return ("x", "y") if self.noise.measurement.shape[-1] == 2 else ("value",)
+
+    def see(self, frames: np.ndarray) -> Percept:
+        """Encode frames, uint8 (B, H, W, C)."""
+        seen = places_of(self.encoder, frames)
+        if seen.mass is None or self.thresholds is None:
+            return seen
+        return seen._replace(present=seen.mass >= self.thresholds)
+
+
+def places_of(encoder: Encoder, frames: np.ndarray) -> Percept:
+    """Encode frames, uint8 (B, H, W, C), all points being taken as present."""
+    code = encoder.encode(frames)
+    if code.points is None or code.maps is None:
+        places = code.features.cpu().double().numpy()[..., None]  # (B, D, 1)
+        return Percept(places, np.ones(places.shape[:2], bool), None)
+    mass = softmax_mass(code.points, code.maps, encoder.point_grid)
+    places = code.points.cpu().double().numpy()
+    return Percept(places, np.ones(places.shape[:2], bool), mass.cpu().double().numpy())
