@@ -249,22 +249,22 @@ def page(arguments: argparse.Namespace, encoder: Encoder, load: float, *found: T
         f"{os.cpu_count()} cores, one of them used, one thread; torch {torch.__version__}; load "
         f"average before {load:.1f}.",
         "",
-        f"`{family}` on recorded frames of {width}×{height}×{channels}: milliseconds from one "
-        f"frame in numpy to features, points and presence in numpy, over {arguments.frames} frames a row.",
+        f"`{family}` on recorded frames of {width}×{height}×{channels}, {arguments.frames} a row: "
+        "milliseconds from one frame in numpy to features, points and presence in numpy.",
         "",
     ]
-    heads = ["median", "99th percentile", "99th percentile of its own"]
+    heads = ["median", "99 %", "99 %, own"]
     if paced:
-        heads += [f"{head}, at {arguments.rate:g} frames/s" for head in heads]
+        heads += [f"at {arguments.rate:g} frames/s: {head}" for head in heads]
     lines += table(["what", *heads], {
         name: [*figures(spent), *(figures(paced[name]) if paced else [])]
         for name, spent in times.items()
     })  # fmt: skip
     lines += [
         "",
-        "The last of three figures is of the time that the thread itself computed: the rest of the "
-        "99th percentile is what other processes of a shared machine took."
-        + f" At {arguments.rate:g} frames/s: over {arguments.paced} frames a row."
+        "99 % is the 99th percentile, and 99 %, own, that of the time the thread itself computed: "
+        "the rest is what other processes of a shared machine took."
+        + f" At {arguments.rate:g} frames/s: {arguments.paced} a row."
         * bool(paced),
         "",
         f"The aim for the whole state estimation, encoder included, at 64×64: a median under "

@@ -1,118 +1,304 @@
-"""What makes feature points track: the recommended encoder and one change at a time, over seeds.
+"""Does a feature point follow every object, for every seed? All tasks, and one change at a time.
 
-    python benchmarks/tracking.py --data runs/demo/data --seeds 21 22 --steps 1000
+    python benchmarks/tracking.py --seeds 41 42 43 44 45 46 47 48 49 50 --minutes 2
+    python benchmarks/tracking.py --study ablation --seeds 31 32 33 --minutes 1.5
 
-Every variant is trained on the same episodes and scored on the held-out ones; two at a time, one
-thread each. Writes docs/results/tracking.md. Interrupted, it goes on.
+Each training runs in a process of its own with one thread, as many at a time as `--slots`; episodes
+are collected if they are not there. Writes docs/results/tracking.md (the study `tasks`) or
+tracking_ablation.md, where the section "Notes" stays as it was. Interrupted, it goes on; what is
+finished is not run again.
 """
 
 import argparse
-import datetime
 import json
+import multiprocessing
 import os
-import platform
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from tracking_page import page
 
-from dsae.commands.evaluate import EVALUATION_FILE
-from dsae.commands.stages import Stage, Stages
+from data.dataset import Dataset
+from data.windows import Windows
+from dsae import checkpoint, encoders, training
+from dsae.checkpoint import write_atomically
+from dsae.commands import opengl, stages
+from dsae.commands.codes import FIT_FRAMES
+from dsae.encoder import Encoder
+from dsae.errors import DsaeError
+from dsae.metrics import state
+from dsae.metrics.goals import goal_correlation
+from dsae.metrics.presence import presence_score
+from dsae.metrics.tracking import TRACKED, constant_errors, tracking_errors
+from dsae.state import fitting
+from dsae.state.robot import ROBOT
 
-RESULTS = Path("docs/results/tracking.md")
-# Name: encoder, and its settings.
-VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "recommended": ("dsae", ()),
-    "foreground weight 0.9": ("dsae", ("foreground_weight=0.9",)),
-    "plain squared error": ("dsae", ("foreground_weight=0",)),
-    "no slowness": ("dsae", ("slowness=0",)),
-    "linear decoder": ("dsae", ("decoder=linear",)),
-    "published (finn2016)": ("dsae:finn2016", ()),
-    "published, balanced error": ("dsae:finn2016", ("foreground_weight=0.7",)),
-    "VAE": ("vae", ()),
+EPISODES = 200
+HELD_OUT = 0.1
+STATE_EPISODES = 60  # training episodes that presence, noise and pruning are fitted on
+NOTES = "## Notes"
+
+
+class Case(NamedTuple):
+    """What a table has one row, or one column, of."""
+
+    task: str
+    size: str = "64"
+    factors: str = ""
+
+    @property
+    def name(self) -> str:
+        """For files and folders."""
+        return "-".join(part.replace(",", "+") for part in self if part)
+
+
+class Variant(NamedTuple):
+    """An encoder and its settings."""
+
+    encoder: str = "dsae"
+    settings: dict[str, Any] = {}  # noqa: RUF012
+
+
+HARD = tuple(map(Case, ("push", "arrange_toys", "lift_block")))
+OTHERS = tuple(map(Case, ("reach", "open_drawer", "scoop_bag", "hang_loop")))
+SIZES = (Case("push", "128"), Case("push", "64x96"))
+LARGE = (Case("push", "240"),)
+FACTORS = tuple(
+    Case("push", factors=name)
+    for name in ("object_color", "object_size", "object_texture", "lighting", "camera_pose",
+                 "table_texture", "distractors", "moving_distractors")
+)  # fmt: skip
+RECOMMENDED = {"recommended": Variant()}
+ABLATION = {
+    **RECOMMENDED,
+    "random start": Variant(settings={"start": "random"}),
+    "no waiting": Variant(settings={"waiting": 0.0, "easing": 0.0}),
+    "published slowness": Variant(settings={"jump": 0.0}),
+    "slowness 1": Variant(settings={"slowness": 1.0}),
+    "no slowness": Variant(settings={"slowness": 0.0}),
+    "plain squared error": Variant(settings={"foreground_weight": 0.0}),
+    "foreground weight 0.9": Variant(settings={"foreground_weight": 0.9}),
+    "8 points": Variant(settings={"points": 8}),
+    "32 points": Variant(settings={"points": 32}),
+    "none of the three": Variant(
+        settings={"start": "random", "waiting": 0.0, "easing": 0.0, "jump": 0.0, "slowness": 1.0}
+    ),
+    "linear decoder": Variant(settings={"decoder": "linear"}),
+    "published (finn2016)": Variant("dsae:finn2016"),
 }
+STUDIES: dict[str, tuple[tuple[Case, ...], dict[str, Variant]]] = {
+    "tasks": ((*HARD, *OTHERS, *SIZES, *LARGE), RECOMMENDED),
+    "ablation": (HARD, ABLATION),
+    "factors": (FACTORS, {**RECOMMENDED, "random start": ABLATION["random start"]}),
+}
+FEWER = {**dict.fromkeys((*OTHERS, *SIZES), 3), **dict.fromkeys(LARGE, 1)}
+"""Seeds of the cases that have fewer."""
+
+
+class Job(NamedTuple):
+    """One training and what is measured of it."""
+
+    case: Case
+    variant: str
+    encoder: str
+    settings: dict[str, Any]
+    seed: int
+    minutes: float
+    out: Path
+
+    @property
+    def label(self) -> str:
+        """For its files."""
+        words = self.variant.translate(str.maketrans({" ": "-", "(": "", ")": ""}))
+        return f"{self.case.name}-{words}-{self.seed}"
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What decides the figures."""
+        parts = self._asdict() | {"case": list(self.case)}
+        return {k: v for k, v in parts.items() if k != "out"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, default=Path("runs/demo/data"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22])
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--slots", type=int, default=2)
+    parser.add_argument("--study", choices=list(STUDIES), default="tasks")
+    parser.add_argument("--tasks", nargs="+", help="these cases alone, such as push or push-128")
+    parser.add_argument("--variants", nargs="+", help="these variants alone")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(41, 51)))
+    parser.add_argument("--minutes", type=float, default=2.0, help="of a training")
+    parser.add_argument("--data-seed", type=int, default=5000, help="of the first episode")
+    parser.add_argument("--slots", type=int, default=2, help="processes at a time")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/tracking"))
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    stages = [
-        stage
-        for seed in arguments.seeds
-        for name in VARIANTS
-        for stage in variant_stages(name, seed, arguments)
-    ]
-    seconds = Stages(stages, arguments.out, arguments.slots).run()
-    text = page(arguments, seconds)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(text, encoding="utf-8")
+    opengl.ensure()
+    os.environ.update({"OMP_NUM_THREADS": "1", stages.PARENT_VARIABLE: str(os.getpid())})
+    planned = list(jobs(arguments))
+    for case in dict.fromkeys(job.case for job in planned):
+        collect(case, arguments)
+    with ProcessPoolExecutor(
+        arguments.slots,
+        multiprocessing.get_context("spawn"),
+        initializer=stages.end_with_parent,
+        max_tasks_per_child=1,
+    ) as pool:
+        done = list(pool.map(run, planned))
+    name = "tracking.md" if arguments.study == "tasks" else f"tracking_{arguments.study}.md"
+    results = Path("docs/results") / name
+    text = page(arguments.study, done, " ".join(["python", *sys.argv]))
+    results.parent.mkdir(parents=True, exist_ok=True)
+    before = results.read_text(encoding="utf-8") if results.exists() else ""
+    results.write_text(text + NOTES + (before.partition(NOTES)[2] or "\n"), encoding="utf-8")
     print(text)
 
 
-def label(name: str, seed: int) -> str:
-    return f"{name.translate(str.maketrans(' .,()', '-----'))}-{seed}"
+def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
+    """Give every training, those of one seed after those of another."""
+    cases, variants = STUDIES[arguments.study]
+    for index, seed in enumerate(arguments.seeds):
+        for case in cases:
+            if arguments.tasks and case.name.removesuffix("-64") not in arguments.tasks:
+                continue
+            if index >= FEWER.get(case, len(arguments.seeds)):
+                continue
+            for name, variant in variants.items():
+                if not arguments.variants or name in arguments.variants:
+                    yield Job(case, name, *variant, seed, arguments.minutes, arguments.out)
 
 
-def variant_stages(name: str, seed: int, arguments: argparse.Namespace) -> list[Stage]:
-    encoder, settings = VARIANTS[name]
-    folder = arguments.out / label(name, seed)
-    train = ("train", encoder, str(arguments.data), "--steps", str(arguments.steps), "--batch", "8",
-             "--seed", str(seed), "--threads", "1", "--out", str(folder))  # fmt: skip
-    if settings:
-        train = (*train, "--set", *settings)
-    stage = label(name, seed)
-    return [
-        Stage(name=stage, title=f"{name}, seed {seed}", arguments=train, run_folder=folder),
-        Stage(name=f"{stage}-evaluated", title="  evaluated", needs=(stage,),
-              arguments=("evaluate", str(folder), "--threads", "1")),
-    ]  # fmt: skip
+def collect(case: Case, arguments: argparse.Namespace) -> None:
+    """Collect the case's episodes unless they are there."""
+    folder = arguments.out / "data" / case.name
+    if (folder / "done").exists():
+        return
+    extra = ["--factors", case.factors] if case.factors else []
+    subprocess.run(
+        [sys.executable, "-m", "dsae", "collect", case.task, "--episodes", str(EPISODES), "--size",
+         case.size, "--seed", str(arguments.data_seed), "--workers", str(arguments.slots), *extra,
+         "--out", str(folder)],
+        check=True,
+    )  # fmt: skip
+    (folder / "done").touch()
 
 
-def page(arguments: argparse.Namespace, seconds: dict[str, float]) -> str:
-    """Return the results as Markdown."""
-    seeds = ", ".join(map(str, arguments.seeds))
-    lines = [
-        "# What makes feature points track",
-        "",
-        f"`{' '.join(['python', *sys.argv])}`, {datetime.date.today()}, {os.cpu_count()} cores "
-        f"{platform.machine()}, one thread a training.",
-        "",
-        f"Push, 64×64, {arguments.steps} steps of 8 windows, seeds {seeds}. "
-        f"Held-out error in pixels of 64, seeds apart by /. Single point: the best one "
-        "after an affine map. Probe: a linear map of the whole code.",
-        "",
-        "| variant | end effector, single point | block, single point | end effector, probe "
-        "| block, probe | training, s |",
-        "|---|---|---|---|---|---|",
+def run(job: Job) -> dict[str, Any]:
+    """Train and measure, or read what was measured before."""
+    path = job.out / f"{job.label}.json"
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["asked"] != json.loads(json.dumps(job.asked)):
+            sys.exit(f"{path} is of other options: choose another --out")
+        return kept
+    torch.set_num_threads(1)
+    dataset = Dataset.open(job.out / "data" / job.case.name)
+    train_episodes, test_episodes = dataset.split(HELD_OUT)
+    train, test = Windows(dataset, None, train_episodes), Windows(dataset, None, test_episodes)
+    encoder = encoders.create(job.encoder, train.frame_shape, seed=job.seed, settings=job.settings)
+    folder = job.out / job.label
+    config = training.Config(
+        steps=planned_steps(job, encoder, train), batch=8, learning_rate=2e-3, seed=job.seed
+    )
+    begin = time.process_time()
+    training.fit(encoder, train, config, folder=folder)
+    seconds = time.process_time() - begin
+    figures = {
+        "asked": job.asked,
+        "steps": config.steps,
+        "seconds": seconds,
+        **measure(encoder, train, test),
+    }
+    write_atomically(path, (json.dumps(figures, indent=1) + "\n").encode())
+    (folder / checkpoint.CHECKPOINT_FILE).unlink(missing_ok=True)
+    print(f"{job.label}: {config.steps} steps, {summary(figures)}", flush=True)
+    return json.loads(json.dumps(figures))
+
+
+def planned_steps(job: Job, encoder: Encoder, windows: Windows) -> int:
+    """Return the steps of all trainings of this case and variant, measured once and kept."""
+    path = job.out / f"{job.case.name}-{job.variant}-{job.minutes:g}-steps.json"
+    if not path.exists():
+        steps = training.steps_in(job.minutes, encoder, windows, training.Config(batch=8))
+        write_atomically(path, json.dumps(steps).encode())
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
+    """Return how each keypoint is followed: by any point, by a kept one, and whether it says so."""
+    height, width, _ = train.frame_shape
+    fit = np.arange(0, len(train.frames), -(-len(train.frames) // FIT_FRAMES))
+    episodes = state_episodes(train)
+    try:
+        perception, pruning = fitting.fit(encoder, episodes, rate=20.0)
+    except DsaeError:  # no point is worth keeping
+        perception, pruning = fitting.fit(encoder, episodes, 20.0, fitting.Config(prune=False))
+    categories = pruning.categories if pruning else ()
+    numbers = np.flatnonzero(perception.kept) if pruning else np.zeros(0, int)
+    learned, seen = perception.see(train.frames[fit]), perception.see(test.frames)
+    truth = train.keypoints[fit], test.keypoints
+    every = tracking_errors(learned.places, truth[0], seen.places, truth[1])
+    kept = (
+        tracking_errors(learned.places[:, numbers], truth[0], seen.places[:, numbers], truth[1])
+        if len(numbers)
+        else every
+    )
+    constant = constant_errors(*truth)
+    rows = {}
+    for i, name in enumerate(test.keypoint_names):
+        visible = test.keypoints[:, i, 2] > 0.5
+        rows[name] = {
+            "error": every[i].error,
+            "tracked": every[i].error < TRACKED * width,
+            "constant": constant[i],
+            "kept_error": kept[i].error if len(numbers) else float("nan"),
+            "kept_tracked": len(numbers) > 0 and kept[i].error < TRACKED * width,
+            "presence": presence_score(seen.present[:, every[i].point], visible)._asdict(),
+        }
+    moved = [
+        i for i, name in enumerate(test.keypoint_names) if not name.startswith(("goal", "hook"))
     ]
-    for name in VARIANTS:
-        runs = [read(arguments.out / label(name, seed)) for seed in arguments.seeds]
-        cells = [
-            " / ".join(cell(run["keypoints"][point].get(measure)) for run in runs)
-            for measure in ("tracking_px", "probe_px")
-            for point in ("end_effector", "block")
-        ]
-        took = np.mean([seconds[label(name, seed)] for seed in arguments.seeds])
-        lines.append(f"| {name} | {' | '.join(cells)} | {took:.0f} |")
-    constant = read(arguments.out / label("recommended", arguments.seeds[0]))["keypoints"]
-    guesses = ", ".join(f"{name} {row['constant_px']:.1f}" for name, row in constant.items())
-    lines += ["", f"A constant guess: {guesses}."]
-    return "\n".join(lines) + "\n"
+    goals = goal_correlation(
+        seen.places,
+        seen.present,
+        perception.movable,
+        test.points[:, moved],
+        test.episode_of,
+        height=height,
+        width=width,
+    )
+    return {
+        "width": width,
+        "keypoints": rows,
+        "kept": len(numbers),
+        "categories": list(categories),
+        "goals": {name: state.mean_or_nan(value) for name, value in goals._asdict().items()},
+    }
 
 
-def cell(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def state_episodes(train: Windows) -> list[fitting.Episode]:
+    """Return some training episodes, for what is learned without labels."""
+    spread = np.linspace(0, len(train.episodes) - 1, min(STATE_EPISODES, len(train.episodes)))
+    found = []
+    for number in (train.episodes[i] for i in spread.round().astype(int)):
+        episode = train.dataset.read(number)
+        known = [episode.observations[k] for k in ROBOT if k in episode.observations]
+        found.append(
+            fitting.Episode(
+                episode.images[train.camera], np.concatenate(known, axis=1), episode.actions
+            )
+        )
+    return found
 
 
-def read(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
+def summary(figures: dict[str, Any]) -> str:
+    """Return the errors in a line."""
+    cells = [f"{name} {row['error']:.2f}" for name, row in figures["keypoints"].items()]
+    return f"{', '.join(cells)}; {figures['kept']} kept"
 
 
 if __name__ == "__main__":

@@ -9,17 +9,24 @@ from torch.nn import functional
 PixelError = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def slowness(points: torch.Tensor) -> torch.Tensor:
+def slowness(points: torch.Tensor, jump: float = 0.0) -> torch.Tensor:
     """Penalise the acceleration of points (B, L, K, 2) (Finn et al. 2016, Equation 2).
 
     g = ‖(f_{t+1} − f_t) − (f_t − f_{t−1})‖², summed over points and coordinates, averaged over
     the batch and the inner frames of each window; in squared units of the points ([−1, 1] across
     the image). Windows of fewer than three frames have no acceleration: 0.
+
+    With a `jump` c, in units of the points, a point's g is c² g / (c² + g) instead (Geman &
+    McClure 1985): about g below it, never more than c². A point whose object is hidden or comes to
+    light jumps, and would otherwise pay so much for it that it rather follows nothing.
     """
     if points.shape[1] < 3:
         return points.new_zeros(())
     before, now, after = points[:, :-2], points[:, 1:-1], points[:, 2:]
-    return ((after - 2 * now + before) ** 2).sum(dim=(2, 3)).mean()
+    squared = ((after - 2 * now + before) ** 2).sum(dim=3)  # (B, L − 2, K)
+    if jump:
+        squared = jump**2 * squared / (jump**2 + squared)
+    return squared.sum(dim=2).mean()
 
 
 def squared_error(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -152,10 +152,12 @@ def steps_in(
     trial.prepare(data)
     left = 60 * minutes - (clock() - begin)
     optimizers = trial.optimizers(config.learning_rate)
+    # From the middle on: what takes part in the beginning only would be no measure of the rest.
+    config = dataclasses.replace(config, steps=2 * TRIAL_STEPS)
     taken: list[float] = []
     while len(taken) < TRIAL_STEPS:
         begin = clock()
-        terms = _step(trial, optimizers, windows, data, config, len(taken))
+        terms = _step(trial, optimizers, windows, data, config, TRIAL_STEPS + len(taken))
         float(terms["loss"])  # waits for an accelerator
         taken.append(clock() - begin)
     return max(1, round(left / float(np.mean(taken[TRIAL_WARMUP:]))))

@@ -45,6 +45,9 @@ class Config:
     """w of the foreground-balanced error; 0 is the plain squared error."""
     slowness: float = 1.0
     """Weight λ of the slowness penalty, on the sum over points and coordinates."""
+    jump: float = 0.05
+    """Acceleration, in units of the points, beyond which slowness takes a point to have jumped and
+    asks no more for it; 0 for the published penalty, which has no such limit."""
     temperature: float = 1.0
     """First value of the softmax temperature α."""
     sigma: float = 0.1
@@ -52,6 +55,10 @@ class Config:
     start: Literal["seen", "random"] = "seen"
     """How the maps begin: `seen`, as detectors of the kinds of things that the foreground shows
     (`dsae.nn.discriminants`), or `random`."""
+    waiting: float = 0.1
+    """Share of the training in which the decoder alone learns, to draw what the maps begin with."""
+    easing: float = 0.2
+    """Share of the training, after that, over which the trunk's rate rises to the decoder's."""
     convolution_bias: bool = False
     """Give the paper's convolutions a bias, which batch normalisation makes superfluous."""
 
@@ -61,6 +68,9 @@ class Config:
             points=(1, math.inf),
             foreground_weight=(0, 1),
             slowness=(0, math.inf),
+            jump=(0, math.inf),
+            waiting=(0, 1),
+            easing=(0, 1),
             temperature=(1e-6, math.inf),
             sigma=(1e-6, math.inf),
         )
@@ -76,7 +86,10 @@ PRESETS = {
         background=False,
         foreground_weight=0.0,
         slowness=1 / 3600,
+        jump=0.0,
         start="random",
+        waiting=0.0,
+        easing=0.0,
     ),
 }
 
@@ -117,15 +130,46 @@ class Encoder(SpatialEncoder):
         """Draw images, shape (B, *target), from features (B, 2K)."""
         return self.background(self.decoder(features.unflatten(1, (-1, 2))))
 
+    def optimizers(self, learning_rate: float) -> dict[str, torch.optim.Optimizer]:
+        """Return one with the trunk in a group of its own, which comes first."""
+        seeing = [*self.trunk.parameters(), *self.softmax.parameters()]
+        drawing = [*self.decoder.parameters(), *self.background.parameters()]
+        groups = [{"params": seeing}, {"params": drawing}]
+        return {"main": torch.optim.Adam(groups, learning_rate)}
+
+    def update(
+        self,
+        batch: Batch,
+        optimizers: dict[str, torch.optim.Optimizer],
+        generator: torch.Generator,
+    ) -> dict[str, torch.Tensor]:
+        """Take one step, in which the trunk's rate has its share."""
+        optimizers["main"].param_groups[0]["lr"] *= self._trunk_share(batch)
+        return super().update(batch, optimizers, generator)
+
+    def _trunk_share(self, batch: Batch) -> float:
+        """Return how much of its rate the trunk learns with, in [0, 1], so far into training.
+
+        A decoder with random weights sends the trunk anywhere, and points leave what they began
+        on before it is drawn.
+        """
+        late = batch.progress - self.config.waiting
+        if late < 0:
+            return 0.0
+        return min(1.0, late / self.config.easing) if self.config.easing else 1.0
+
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Reconstruction of every frame of the windows (B, 3, H, W, C), and their slowness."""
         images = as_float(batch.images.flatten(0, 1))
         target = shrink(images, self.target)
-        encoding = self.features_of(images)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self._trunk_share(batch) > 0):
+            encoding = self.features_of(images)
         assert encoding.points is not None
         drawn = self.decode(encoding.features)
         error = self.background.error(drawn, target, self.config.foreground_weight)
-        slow = losses.slowness(encoding.points.unflatten(0, batch.images.shape[:2]))
+        slow = losses.slowness(
+            encoding.points.unflatten(0, batch.images.shape[:2]), self.config.jump
+        )
         return {
             "loss": error + self.config.slowness * slow,
             "reconstruction": error,

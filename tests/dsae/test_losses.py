@@ -46,6 +46,16 @@ def test_slowness_of_other_windows_than_three() -> None:
     assert slowness(points[:, :1]) == slowness(points[:, :2]) == 0
 
 
+def test_a_jump_costs_its_limit_and_a_small_acceleration_its_square() -> None:
+    still = torch.zeros(1, 3, 1, 2, dtype=torch.float64)
+    for size, expected in ((1e-3, 1e-6), (0.1, 0.005), (2.0, 0.01)):
+        moved = still.clone()
+        moved[0, 2, 0, 1] = size
+        assert slowness(moved, 0.1).item() == pytest.approx(expected, rel=3e-3)
+    one_of_two = torch.cat([moved, still], dim=2)  # each point has a limit of its own
+    assert slowness(one_of_two, 0.1).item() == pytest.approx(0.01, rel=3e-3)
+
+
 def test_balanced_error_computed_by_hand() -> None:
     # Two channels; squared errors averaged over them: 1, 0, 2.5 and 4, the last two foreground.
     prediction = torch.tensor([[[[1.0, 0.0], [2.0, 2.0]], [[1.0, 0.0], [1.0, 2.0]]]])

@@ -116,3 +116,26 @@ def test_balance_switches_itself_off_for_a_moving_camera() -> None:
 def test_an_image_that_is_too_small_is_refused() -> None:
     with pytest.raises(EncoderError, match="images of 14×64 are too small"):
         encoders.create("dsae:finn2016", (14, 64, 3), seed=0)
+
+
+def test_the_trunk_waits_for_the_decoder_and_then_joins_by_and_by() -> None:
+    encoder = prepared(waiting=0.2, easing=0.4).train()
+    optimizers = encoder.optimizers(1e-3)
+
+    def changed(progress: float) -> tuple[bool, bool, float]:
+        for group in optimizers["main"].param_groups:
+            group["lr"] = 1e-3
+        before = {name: value.clone() for name, value in encoder.named_parameters()}
+        seen = batch(SHAPE)._replace(progress=progress)
+        encoder.update(seen, optimizers, torch.Generator().manual_seed(0))
+        moved = {k for k, v in encoder.named_parameters() if not torch.equal(v, before[k])}
+        trunk = {name for name in moved if name.startswith(("trunk", "softmax"))}
+        return bool(trunk), bool(moved - trunk), optimizers["main"].param_groups[0]["lr"]
+
+    assert changed(0.0) == (False, True, 0)
+    assert changed(0.19) == (False, True, 0)
+    assert changed(0.4) == (True, True, pytest.approx(0.5e-3))
+    assert changed(0.6) == (True, True, pytest.approx(1e-3))
+    assert changed(0.99) == (True, True, pytest.approx(1e-3))
+    published = prepared("dsae:finn2016")
+    assert published.config.waiting == published.config.easing == published.config.jump == 0
