@@ -17,6 +17,7 @@ SMALLER = {
     "collect": ["--episodes", "6", "--workers", "2"],
     "train": ["--steps", "3", "--batch", "2", "--threads", "1"],
     "compare": ["--encoders", "dsae,vae,pca", "--minutes", "0.01", "--seeds", "0", "--slots", "1"],
+    "state": ["--threads", "1", "--set", "prune=false"],
     "learn": ["--threads", "1", "--set", "epochs=1"],
     "rollout": ["--episodes", "2", "--workers", "1", "--video-episodes", "1"],
 }
@@ -29,6 +30,9 @@ MADE = (
     "samples.png",
     "codes.png",
     "filters.png",
+    "state.mp4",
+    "runs/state/push-dsae/goal.png",
+    "push.onnx",
     "runs/compare/push/report.html",
 )
 
@@ -65,9 +69,13 @@ def test_the_readme_s_commands_work_in_the_order_of_a_day(folder: Path) -> None:
         assert done.returncode == 0, f"{' '.join(small)}: {done.stderr}"
     for made in MADE:
         assert (folder / made).stat().st_size > 0
-    (python,) = blocks("python")
-    check = "\nassert points.shape == pixels.shape == (5, 16, 2) and state.shape == (5, 32)"
-    subprocess.run([sys.executable, "-c", python + check], cwd=folder, check=True)
+    encoding, estimating = blocks("python")
+    encoding += "\nassert points.shape == pixels.shape == (5, 16, 2) and state.shape == (5, 32)"
+    given = "import numpy as np; frames = np.zeros((2, 64, 64, 3), np.uint8); pose = np.ones((2, 7))"
+    given += "; q = dq = np.zeros((2, 7))\n"
+    estimating = given + estimating + "\nassert state.vector.shape == (2, len(estimator.names))"
+    for python in (encoding, estimating):
+        subprocess.run([sys.executable, "-c", python], cwd=folder, check=True)
 
 
 def test_the_readme_names_the_make_targets_there_are() -> None:

@@ -9,11 +9,12 @@ from dsae.nn.normalisation import CALIBRATION_IMAGES, calibrate
 
 
 def controls(encoder: Encoder, train: Windows) -> dict[str, Encoder]:
-    """Return `pixels`, and `untrained` for an encoder that learns, prepared with training frames.
+    """Return `pixels`, and `untrained` for an encoder that learns, normalised on training frames.
 
     Without that the untrained network's batch normalisation would divide by one, which training
-    does at no step: a control too easily beaten. It is left out where `train` lacks what the
-    encoder needs beside the frames.
+    does at no step: a control too easily beaten. Its weights are those that were drawn, whatever an
+    encoder begins its own with. It is left out where `train` lacks what the encoder needs beside
+    the frames.
     """
     found = {"pixels": encoders.create("pixels", encoder.image_shape, seed=0)}
     data = _data(encoder, train) if encoder.learns else None
@@ -39,7 +40,9 @@ def _untrained(encoder: Encoder, data: Data) -> Encoder:
         settings=vars(encoder.config),
         sizes=encoder.sizes,
     ).to(encoder.device)
+    drawn = {name: weight.detach().clone() for name, weight in control.named_parameters()}
     control.prepare(data)
+    control.load_state_dict(drawn, strict=False)
     chunks = data.some_images(CALIBRATION_IMAGES).split(ENCODE_CHUNK)
     images = (as_float(chunk.to(encoder.device)) for chunk in chunks)
     calibrate(control, control.features_of, images)

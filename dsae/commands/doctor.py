@@ -36,6 +36,8 @@ PACKAGES = {
     "scipy": "scipy",
     "tqdm": "tqdm",
     "jinja2": "jinja2",
+    "starlette": "starlette",
+    "uvicorn": "uvicorn",
     "pydantic": "pydantic",
 }
 """What the verbs import, and under which name pip knows it."""

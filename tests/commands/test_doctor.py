@@ -91,7 +91,7 @@ def test_the_packages_are_those_of_the_project_file() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     lines = list(project["dependencies"])
-    for extra in extras.keys() - {"rl", "dev", "fetch", "metaworld"}:
+    for extra in extras.keys() - {"rl", "export", "dev", "fetch", "metaworld"}:
         lines += extras[extra]
     names = {re.split(r"[\[<>=]", line)[0] for line in lines} - {"dsae"}
     assert names == set(doctor.PACKAGES.values())
