@@ -194,7 +194,6 @@ def stages(encoder: Encoder) -> dict[str, Step]:
             found[f"of it {name}"] = layers_alone(trunk.layers, kind, images)
         found["of it spatial softmax"] = lambda moment: softmax(activations)
         found["presence"] = lambda moment: softmax_mass(points, maps, encoder.point_grid)
-    found["to evaluation mode and back"] = lambda moment: (encoder.eval(), encoder.train(False))
     found["asking for the device"] = lambda moment: encoder.device
     return found
 

@@ -1,5 +1,6 @@
 """The one interface behind which every encoder stands."""
 
+import itertools
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -111,7 +112,8 @@ class Encoder(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         """Where the encoder's numbers are."""
-        return next((value.device for value in self.state_dict().values()), torch.device("cpu"))
+        weights = itertools.chain(self.parameters(), self.buffers())
+        return next((value.device for value in weights), torch.device("cpu"))
 
     def prepare(self, data: Data) -> None:
         """Take statistics (or a closed form) from all training data, before the first step."""
