@@ -71,8 +71,8 @@ def test_the_readme_s_commands_work_in_the_order_of_a_day(folder: Path) -> None:
         assert (folder / made).stat().st_size > 0
     encoding, estimating = blocks("python")
     encoding += "\nassert points.shape == pixels.shape == (5, 16, 2) and state.shape == (5, 32)"
-    given = "import numpy as np; frames = np.zeros((2, 64, 64, 3), np.uint8); pose = np.ones((2, 7))"
-    given += "; q = dq = np.zeros((2, 7))\n"
+    given = "import numpy as np; frames = np.zeros((2, 64, 64, 3), np.uint8); "
+    given += "pose = np.ones((2, 7)); q = dq = np.zeros((2, 7))\n"
     estimating = given + estimating + "\nassert state.vector.shape == (2, len(estimator.names))"
     for python in (encoding, estimating):
         subprocess.run([sys.executable, "-c", python], cwd=folder, check=True)
