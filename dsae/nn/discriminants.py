@@ -15,7 +15,9 @@ from torch.nn import functional
 from dsae.nn.trunks import Trunk
 
 MOST_CELLS = 150_000  # of all images together, that statistics are taken of
+CLUSTERS = 3  # that colours are divided into, for each kind
 KMEANS_STEPS = 8
+FEWEST = 20  # cells of a cluster
 SHRINKAGE = 0.05  # of the covariance towards a multiple of the identity, as a share of its trace
 MARGIN = 12.0  # of a kind's mean activation over the mean of all cells: e^12 outweighs 1000 cells
 
@@ -56,13 +58,14 @@ def look_at(
 
 
 def kinds(colours: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
-    """Divide colours (N, C) into at most `count` kinds, (N,) numbers, by k-means.
+    """Divide colours (N, C) into at most `count` kinds, (N,) numbers.
 
-    The first centres are drawn far apart (k-means++, Arthur & Vassilvitskii 2007), so that a colour
-    that few cells have gets a kind of its own.
+    By k-means into more clusters first, whose centres begin far apart (k-means++, Arthur &
+    Vassilvitskii 2007); of these, those farthest from each other are taken: a colour that few cells
+    have keeps a kind of its own, and many shades of one thing share one.
     """
     centres = colours[torch.randint(len(colours), (1,), generator=generator)]
-    for _ in range(count - 1):
+    for _ in range(CLUSTERS * count - 1):
         far = torch.cdist(colours, centres).amin(dim=1).square()
         if not far.any():
             break
@@ -72,7 +75,11 @@ def kinds(colours: torch.Tensor, count: int, generator: torch.Generator) -> torc
         sums = torch.zeros_like(centres).index_add_(0, nearest, colours)
         sizes = torch.bincount(nearest, minlength=len(centres)).unsqueeze(1)
         centres = torch.where(sizes > 0, sums / sizes.clamp(min=1), centres)
-    return torch.cdist(colours, centres).argmin(dim=1)
+    centres = centres[sizes.flatten() >= min(FEWEST, int(sizes.max()))]
+    chosen = [int(torch.randint(len(centres), (1,), generator=generator))]
+    while len(chosen) < min(count, len(centres)):
+        chosen.append(int(torch.cdist(centres, centres[chosen]).amin(dim=1).argmax()))
+    return torch.cdist(colours, centres[chosen]).argmin(dim=1)
 
 
 def discriminants(features: torch.Tensor, rows: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:

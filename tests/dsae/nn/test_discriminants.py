@@ -16,7 +16,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def test_a_rare_colour_is_a_kind_of_its_own() -> None:
     centres = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1], [0.1, 0.1, 0.9], [0.5, 0.5, 0.5]])
-    truth = torch.repeat_interleave(torch.arange(4), torch.tensor([500, 300, 200, 5]))
+    truth = torch.repeat_interleave(torch.arange(4), torch.tensor([5000, 3000, 2000, 100]))
     colours = centres[truth] + 0.02 * torch.randn(len(truth), 3, generator=generator())
     for seed in range(10):
         found = kinds(colours, 8, generator(seed))
