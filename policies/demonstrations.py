@@ -26,11 +26,12 @@ def demonstrations(
     state_name: str,
     eye: Eye | None = None,
     camera: str | None = None,
+    velocities: bool = False,
 ) -> tuple[Demonstrations, State]:
     """Read episodes and lay out the state that `state_name` or `eye` gives for them.
 
     An encoder sees the frames of `camera`, or else of the data set's first one; an estimator those
-    of its own cameras.
+    of its own cameras. `velocities` is for `State.build`.
 
     The actions are the intended ones where the data has them (exploration noise left out), else
     the executed ones. Raises PolicyError if there are no actions or an observation is missing.
@@ -44,7 +45,9 @@ def demonstrations(
         )
         if taken is None:
             raise PolicyError(f"{dataset.folder} holds no actions to learn from")
-        state = state or State.build(episode.observations, name=state_name, eye=eye)
+        state = state or State.build(
+            episode.observations, name=state_name, eye=eye, velocities=velocities
+        )
         frames: Frames | None = None
         if state.estimator:
             cameras = state.estimator.perceptions

@@ -14,16 +14,14 @@ import torch
 from dsae.encoder import Encoder, ImageShape
 from dsae.errors import DsaeError
 from dsae.state.estimator import StateEstimator
-from dsae.state.layout import Part
+from dsae.state.layout import Part, slices
 from dsae.state.robot import EE_VELOCITY, robot_parts
 from policies.errors import PolicyError
 
 SHARED = ("ee_pose", "gripper", "goal")
 """What every state contains, where the task has it: the robot itself and the commanded goal."""
 GOAL = "goal"
-FEATURES, ESTIMATE = "features", "estimate"
-SEEN = (FEATURES, ESTIMATE)
-"""The parts that are made of frames."""
+FEATURES = "features"
 Frames = np.ndarray | Mapping[str, np.ndarray]
 """uint8 (N, H, W, C), or such an array by camera."""
 Eye = Encoder | StateEstimator
@@ -52,18 +50,27 @@ class State:
 
     @classmethod
     def build(
-        cls, observations: Mapping[str, Any], *, name: str, eye: Eye | None = None
+        cls,
+        observations: Mapping[str, Any],
+        *,
+        name: str,
+        eye: Eye | None = None,
+        velocities: bool = False,
     ) -> "State":
         """Lay a state out for observations of which these are an example, each (..., D).
 
-        `name` is one of `NAMED`; with an eye it is the eye's own name. Raises PolicyError, listing
-        what there is, if an observation is missing.
+        `name` is one of `NAMED`; with an eye it is the eye's own name. An estimator's state is as
+        much of the robot as every state has, and its filtered places; with `velocities` all that
+        it knows. Raises PolicyError, listing what there is, if an observation is missing.
         """
+        seen: tuple[Part, ...] = ()
+        wanted = SHARED if eye else named(name)
         if isinstance(eye, StateEstimator):
-            wanted: tuple[str, ...] = (GOAL,)
             _check_robot(eye, observations)
-        else:
-            wanted = SHARED if eye else named(name)
+            wanted = (GOAL,) if velocities else wanted
+            seen = tuple(part for part in eye.layout if velocities or eye.is_place(part.name))
+        elif eye:
+            seen = (Part(FEATURES, eye.feature_size),)
         keys = [key for key in wanted if key in observations or key not in OPTIONAL]
         for key in keys:
             if key not in observations:
@@ -72,11 +79,7 @@ class State:
                     f"there is {', '.join(observations) or 'none'}"
                 )
         parts = [Part(key, np.shape(observations[key])[-1]) for key in keys]
-        if isinstance(eye, StateEstimator):
-            parts.append(Part(ESTIMATE, eye.size))
-        elif eye:
-            parts.append(Part(FEATURES, eye.feature_size))
-        return cls(tuple(parts), eye)
+        return cls((*parts, *seen), eye)
 
     @property
     def size(self) -> int:
@@ -94,7 +97,8 @@ class State:
     @property
     def observed(self) -> dict[str, int]:
         """The observations that the environment must give, with their lengths."""
-        parts = {part.name: part.size for part in self.layout if part.name not in SEEN}
+        estimated = slices(self.estimator.layout) if self.estimator else {FEATURES: slice(0)}
+        parts = {part.name: part.size for part in self.layout if part.name not in estimated}
         if self.estimator:
             parts |= {name: size for name, size in self.estimator.robot if name != EE_VELOCITY}
         return parts
@@ -126,19 +130,19 @@ class State:
     def _vectors(
         self, observations: Mapping[str, np.ndarray], frames: Frames | None, *, whole: bool
     ) -> np.ndarray:
-        columns = []
-        for part in self.layout:
-            if part.name == FEATURES:
-                assert self.encoder is not None
-                code = self.encoder.encode(torch.from_numpy(frames))
-                columns.append(code.features.cpu().numpy())
-            elif part.name == ESTIMATE:
-                assert self.estimator is not None
-                assert frames is not None
-                take = self.estimator.run if whole else self.estimator.step
-                columns.append(take(frames, observations).vector)
-            else:
-                columns.append(np.asarray(observations[part.name]))
+        seen: dict[str, np.ndarray] = {}
+        if self.encoder:
+            code = self.encoder.encode(torch.from_numpy(frames))
+            seen = {FEATURES: code.features.cpu().numpy()}
+        elif self.estimator:
+            assert frames is not None
+            take = self.estimator.run if whole else self.estimator.step
+            vector = take(frames, observations).vector
+            seen = {name: vector[:, at] for name, at in slices(self.estimator.layout).items()}
+        columns = [
+            seen[name] if name in seen else np.asarray(observations[name])
+            for name, _ in self.layout
+        ]
         return np.concatenate(columns, axis=1).astype(np.float32)
 
 

@@ -91,7 +91,7 @@ def run(options: Options) -> int:
     elif eye:
         cameras = tuple(dataset.camera(name) for name in eye.perceptions)
     train_episodes, _ = dataset.split(options.held_out)
-    shown, state = demonstrations(dataset, train_episodes, name, eye, camera)
+    shown, state = demonstrations(dataset, train_episodes, name, eye, camera, config.velocities)
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
         errors: list[float] = []
         with Logger(folder) as log:

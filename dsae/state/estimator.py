@@ -93,6 +93,10 @@ class StateEstimator:
             ]
         return tuple(names)
 
+    def is_place(self, part: str) -> bool:
+        """Whether a part of the layout is where a camera's points, or its code, stand."""
+        return part.rpartition("/")[2] in (POINTS, CODE) and "/" in part
+
     def reset(self, which: np.ndarray | None = None) -> None:
         """Forget the past: of all environments, or of those that `which`, bool (B,), names."""
         if which is None or self._new is None:

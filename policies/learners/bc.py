@@ -43,6 +43,10 @@ class Config:
     """Epochs without a better validation error after which it stops."""
     validation: float = 0.1
     """Share of the episodes kept for validation."""
+    velocities: bool = False
+    """Learn on joints and velocities as well, where a state estimator knows them. Off, since a
+    cloned network reads from them what the demonstrator did last and does that again (de Haan,
+    Jayaraman & Levine 2019)."""
 
     def __post_init__(self) -> None:
         positive = (1, math.inf)

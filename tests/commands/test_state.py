@@ -60,7 +60,7 @@ def test_a_policy_learns_on_a_state_and_rolls_out(made: Made, tmp_path: Path) ->
     assert run("learn", "bc", "push", "--data", made.data, "--state", state, *THREADS,
                "--set", "epochs=2", "hidden=8", "--out", learned) == 0  # fmt: skip
     loaded = policy.load(learned).state
-    assert [part.name for part in loaded.layout] == ["goal", "estimate"]
+    assert [part.name for part in loaded.layout] == ["ee_pose", "goal", "front/points"]
     assert loaded.estimator is not None
     assert run("rollout", learned, "--episodes", 2, "--workers", 1, "--out", tmp_path / "out") == 0
     assert json.loads((tmp_path / "out" / "rollout.json").read_text())["episodes"] == 2

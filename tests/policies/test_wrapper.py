@@ -35,8 +35,10 @@ class Drawn(Reach):
         return super().render()
 
 
-def wrap(env: gymnasium.Env[Any, Any], seen: Any) -> StateObservation:
-    return StateObservation(env, State.build(env.reset(seed=0)[0], name="mine", eye=seen))
+def wrap(env: gymnasium.Env[Any, Any], seen: Any, *, velocities: bool = False) -> StateObservation:
+    example = env.reset(seed=0)[0]
+    made = State.build(example, name="mine", eye=seen, velocities=velocities)
+    return StateObservation(env, made)
 
 
 def test_each_frame_is_drawn_and_encoded_once() -> None:
@@ -93,7 +95,7 @@ def test_an_encoder_needs_an_environment_that_renders() -> None:
 
 def test_an_estimator_remembers_an_episode_and_forgets_it_with_the_next() -> None:
     seen, task = estimator(), reach()
-    env = wrap(task, seen)
+    env = wrap(task, seen, velocities=True)
     rng = np.random.default_rng(0)
     actions = rng.uniform(-1, 1, (8, 3)).astype(np.float32)
     episodes = []
@@ -116,7 +118,7 @@ def test_an_estimator_remembers_an_episode_and_forgets_it_with_the_next() -> Non
 
 def test_an_estimator_looks_through_its_own_cameras() -> None:
     task = reach(cameras=("side", "front"))
-    env = wrap(task, estimator("front", "side"))
+    env = wrap(task, estimator("front", "side"), velocities=True)
     state, _ = env.reset(seed=3)
     frames: Any = task.render()
     first = env.state.estimator.perceptions["front"].see(frames["front"][None]).places[0]
@@ -130,3 +132,18 @@ def test_an_estimator_needs_the_robot_that_it_was_made_for() -> None:
     message = r"needs the observations joint_position \(7\), joint_velocity \(7\): there is ee_pose"
     with pytest.raises(PolicyError, match=message):
         State.build(observations, name="mine", eye=estimator())
+
+
+def test_without_velocities_an_estimator_adds_its_places_alone() -> None:
+    example = reach().reset(seed=0)[0]
+    short, full = (
+        State.build(example, name="mine", eye=estimator(), velocities=velocities)
+        for velocities in (False, True)
+    )
+    assert [part.name for part in short.layout] == ["ee_pose", "goal", "front/points"]
+    assert {part.name for part in full.layout} == {
+        *(part.name for part in short.layout),
+        *("joint_position", "joint_velocity", "ee_velocity", "front/point_velocities"),
+    }
+    for state in (short, full):  # the estimator needs the robot either way
+        assert state.observed.keys() >= {"joint_position", "joint_velocity", "ee_pose", "goal"}
