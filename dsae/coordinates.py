@@ -23,6 +23,11 @@ def to_points(pixels: Array, height: int, width: int) -> Array:
     return (2 * pixels + 1) / _size(pixels, height, width) - 1
 
 
+def in_half_sides(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return points (..., 2) of an H × W image in halves of its shorter side."""
+    return points.astype(np.float64) * np.array([width, height]) / min(height, width)
+
+
 def _size(like: Array, height: int, width: int) -> Array:
     if isinstance(like, torch.Tensor):
         return torch.tensor([width, height], dtype=like.dtype, device=like.device)

@@ -2,21 +2,18 @@
 
 Points are (x, y) in [−1, 1], arrays (N, K, 2) over N frames of H × W images. Distances count in
 halves of the image's shorter side, the same along x and y, so that on a square image they are those
-of the points themselves: `in_half_sides` gives points in that unit.
+of the points themselves: `coordinates.in_half_sides` gives points in that unit.
 """
 
 import numpy as np
+
+from dsae.coordinates import in_half_sides
 
 DEAD_SPREAD = 1 / 64  # a point whose place varies by less lies still: half a pixel of 64
 DEAD_MASS = 2.0  # times a uniform map's softmax mass; a point below looks everywhere, so nowhere
 OBJECT_RADIUS = 0.1  # about that of our tasks' objects: 3.2 pixels of 64
 DUPLICATE_CORRELATION = 0.95  # of two points' movements, 90 % of the variance shared
 EXPLAINED = 0.5  # share of a point's movement that one keypoint must explain for it to follow it
-
-
-def in_half_sides(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return points (..., 2) of an H × W image in halves of its shorter side."""
-    return points.astype(np.float64) * np.array([width, height]) / min(height, width)
 
 
 def spread(points: np.ndarray, height: int, width: int) -> np.ndarray:

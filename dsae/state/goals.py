@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dsae.checkpoint import write_atomically
+from dsae.coordinates import in_half_sides
 from dsae.errors import DsaeError
-from dsae.metrics.points import in_half_sides
 
 FORMAT_VERSION = 1
 KIND = "goal"

@@ -6,7 +6,6 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from dsae.metrics.points import DEAD_SPREAD
 from dsae.ranges import check_ranges
 from dsae.state.predictability import Predictability, Windows, predictability
 from dsae.state.rigidity import Standing
@@ -26,7 +25,7 @@ class Config:
     """Share of the frames in which a point must be present."""
     mass: float = 0.2
     """Share of the sharpest point's softmax mass below which a point looks everywhere: nowhere."""
-    movement: float = DEAD_SPREAD
+    movement: float = 1 / 64
     """How far a point must move, in halves of the image's shorter side: half a pixel of 64."""
     horizon: int = 5
     """Frames over which motion is predicted."""

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dsae.coordinates import in_half_sides
 from dsae.errors import DsaeError
-from dsae.metrics.points import in_half_sides
 from dsae.state.judging import CATEGORIES as CATEGORIES
 from dsae.state.judging import Category, Config, Score, judge, percent
 from dsae.state.predictability import Windows

@@ -140,7 +140,7 @@ def test_a_film_goes_there_and_back(ending: str, made: Made, tmp_path: Path) -> 
     tall, wide = frames.shape[1:3]
     assert 3 * 160 < wide < 3 * 180  # two still pictures and four that move
     assert 2 * 160 < tall < 2 * 180 + 100
-    assert np.abs(frames[0] - frames[4]).max() > 10
+    assert np.abs(frames[0] - frames[4]).max() > 5
     assert np.abs(frames[3] - frames[5]).mean() < 1
     assert run("traverse", made.vae, "--interpolate", "2:0", "--steps", "3", "--out", out) == 2
     assert run("traverse", made.vae, "--interpolate", "2:0", "--steps", "3", "--out", out,
