@@ -287,6 +287,7 @@ def test_the_wheel_ships_every_package_model_and_config(tmp_path: Path) -> None:
         path.relative_to(ROOT).as_posix()
         for room in rooms
         for path in (ROOT / room).rglob("*")
-        if path.suffix in (".py", ".xml", ".yaml", ".j2") or path.name == "py.typed"
+        if path.suffix in (".py", ".xml", ".yaml", ".j2", ".html", ".css", ".js")
+        or path.name == "py.typed"
     }
     assert shipped == wanted
