@@ -31,6 +31,7 @@ from dsae import checkpoint, encoders, training
 from dsae.checkpoint import write_atomically
 from dsae.commands import opengl, stages
 from dsae.commands.codes import FIT_FRAMES
+from dsae.commands.state import recorded
 from dsae.encoder import Encoder
 from dsae.errors import DsaeError
 from dsae.metrics import state
@@ -38,7 +39,6 @@ from dsae.metrics.goals import goal_correlation
 from dsae.metrics.presence import presence_score
 from dsae.metrics.tracking import TRACKED, constant_errors, tracking_errors
 from dsae.state import fitting
-from dsae.state.robot import ROBOT
 
 EPISODES = 200
 HELD_OUT = 0.1
@@ -283,16 +283,8 @@ def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
 def state_episodes(train: Windows) -> list[fitting.Episode]:
     """Return some training episodes, for what is learned without labels."""
     spread = np.linspace(0, len(train.episodes) - 1, min(STATE_EPISODES, len(train.episodes)))
-    found = []
-    for number in (train.episodes[i] for i in spread.round().astype(int)):
-        episode = train.dataset.read(number)
-        known = [episode.observations[k] for k in ROBOT if k in episode.observations]
-        found.append(
-            fitting.Episode(
-                episode.images[train.camera], np.concatenate(known, axis=1), episode.actions
-            )
-        )
-    return found
+    numbers = [train.episodes[i] for i in spread.round().astype(int)]
+    return [recorded(train.dataset.read(number), train.camera) for number in numbers]
 
 
 def summary(figures: dict[str, Any]) -> str:

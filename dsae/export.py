@@ -48,7 +48,7 @@ from dsae import __version__
 from dsae.checkpoint import describe_encoder, write_atomically
 from dsae.encoder import Encoder, Encoding, ImageShape, as_float
 from dsae.errors import DsaeError, EncoderError
-from dsae.state.presence import WINDOW, softmax_mass
+from dsae.state.presence import WINDOW, softmax_mass, uniform_mass
 
 FORMAT_VERSION = 1
 SUFFIXES = (".onnx", ".pt2")
@@ -189,9 +189,8 @@ def describe(encoder: Encoder) -> dict[str, str]:
     if points is not None and maps is not None:
         if torch.equal(points.flatten(1), encoding.features):
             layout = [f"{axis}{index}" for index in range(points.shape[1]) for axis in "xy"]
-        uniform = min(1.0, WINDOW**2 / math.prod(maps.shape[-2:]))
         about["coordinates"] = COORDINATES
-        about["mass"] = json.dumps({"window": WINDOW, "uniform": uniform})
+        about["mass"] = json.dumps({"window": WINDOW, "uniform": uniform_mass(maps)})
     return {**about, "layout": json.dumps(layout)}
 
 

@@ -10,7 +10,7 @@ from data.errors import DataError
 from data.windows import Windows
 from dsae.encoder import ENCODE_CHUNK, Encoder
 from dsae.metrics.probe import Halves
-from dsae.state.presence import WINDOW, softmax_mass
+from dsae.state.presence import softmax_mass, uniform_mass
 
 FIT_FRAMES = 4000  # training frames, evenly spaced, that points, maps and probes are fitted on
 # A coordinate that varies by less than this share of the liveliest one is no part of the state: the
@@ -51,7 +51,7 @@ class Codes(NamedTuple):
             arrays: list[torch.Tensor | None] = [code.features, code.points, None]
             if code.points is not None and code.maps is not None:
                 arrays[2] = softmax_mass(code.points, code.maps, encoder.point_grid)
-                uniform = min(1.0, WINDOW**2 / math.prod(code.maps.shape[-2:]))
+                uniform = uniform_mass(code.maps)
             parts.append([None if a is None else a.cpu().numpy() for a in arrays])
         features, points, mass = zip(*parts, strict=True)
         return cls(

@@ -16,6 +16,7 @@ from dsae.encoder import Encoder
 
 Fps = Annotated[float, Field(ge=0.1, le=1000, allow_inf_nan=False)]
 """Frames per second of a film."""
+DEFAULT_FPS = 20.0  # of data that do not say
 
 
 class Place(NamedTuple):

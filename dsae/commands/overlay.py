@@ -24,7 +24,7 @@ from dsae.commands import runs, targets
 from dsae.commands.devices import use_device
 from dsae.commands.environments import Names
 from dsae.commands.errors import UsageError
-from dsae.commands.footage import Fps
+from dsae.commands.footage import DEFAULT_FPS, Fps
 from dsae.commands.options import argument
 from dsae.commands.sights import Sight, shown, sights
 from dsae.commands.sights import followed as followed  # known to others by this place
@@ -33,7 +33,6 @@ from dsae.state.presence import softmax_mass
 from dsae.state_legend import legend, points_legend
 from dsae.state_overlay import Verdict, draw_state
 
-DEFAULT_FPS = 20.0
 SAME_RATE = 0.01  # frame rates that differ by a smaller share are the same
 
 

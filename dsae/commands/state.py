@@ -7,7 +7,7 @@ From training episodes, without labels: a presence threshold for each feature po
 its Kalman filter, and the points worth controlling with. The state is [joint positions and
 velocities, end-effector pose and velocity, filtered feature points and their velocities], as far as
 the data has them; `--also` adds the encoders of other cameras. One file holds all of it, which
-`dsae.state.load` reads and `dsae learn --state` takes.
+`dsae.state.artefact.load` reads and `dsae learn --state` takes.
 """
 
 import dataclasses
@@ -26,6 +26,7 @@ from dsae.commands import runs
 from dsae.commands.devices import use_device
 from dsae.commands.environments import Names
 from dsae.commands.errors import UsageError
+from dsae.commands.footage import DEFAULT_FPS
 from dsae.commands.options import argument, override, runtime
 from dsae.encoder import Encoder
 from dsae.state import artefact, fitting
@@ -34,7 +35,6 @@ from dsae.state.fitting import Fitted
 from dsae.state.robot import ROBOT, robot_parts
 
 POINTS_FILE = "points.json"
-DEFAULT_RATE = 20.0  # frames per second, of data that do not say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,16 +72,14 @@ def run(options: Options) -> int:
     encoders = _by_camera(folders, options.data, device)
     dataset = Dataset.open(options.data or runs.trained_options(options.run)["data"])
     episodes = [dataset.read(number) for number in _chosen(dataset, options)]
-    rate = float(dataset.meta.get("fps") or DEFAULT_RATE)
+    rate = float(dataset.meta.get("fps") or DEFAULT_FPS)
     out = options.out or Path("runs/state") / options.run.resolve().name
     with runs.open_run(out, "state", options, overwrite=options.overwrite) as run_:
         fitted = {
-            camera: fitting.fit(encoder, [_shown(e, camera) for e in episodes], rate, config)
+            camera: fitting.fit(encoder, [recorded(e, camera) for e in episodes], rate, config)
             for camera, encoder in encoders.items()
         }
-        robot = robot_parts({
-            name: values for name, values in episodes[0].observations.items() if name in ROBOT
-        })  # fmt: skip
+        robot = robot_parts(episodes[0].observations)
         estimator = StateEstimator({c: f.perception for c, f in fitted.items()}, robot, rate)
         artefact.save(out / artefact.STATE_FILE, estimator)
         runs.save_json(out / POINTS_FILE, {c: _record(f) for c, f in fitted.items()})
@@ -111,7 +109,8 @@ def _chosen(dataset: Dataset, options: Options) -> list[int]:
     return [train[i] for i in spread.round().astype(int)]
 
 
-def _shown(episode: Episode, camera: str) -> fitting.Episode:
+def recorded(episode: Episode, camera: str) -> fitting.Episode:
+    """Return what of an episode a state is fitted on; UsageError without the camera's frames."""
     if camera not in episode.images:
         raise UsageError(f"there are no frames of '{camera}', only {', '.join(episode.images)}")
     known = [episode.observations[name] for name in ROBOT if name in episode.observations]

@@ -28,9 +28,8 @@ from dsae.commands.beside import robot_of
 from dsae.commands.codes import Codes
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
-from dsae.commands.footage import Footage
+from dsae.commands.footage import DEFAULT_FPS, Footage
 from dsae.commands.options import argument
-from dsae.commands.overlay import DEFAULT_FPS
 from dsae.commands.sights import sights
 from dsae.coordinates import to_points
 from dsae.encoder import Encoder

@@ -1,5 +1,7 @@
 """Presence: how much of a softmax map's mass lies around its feature point."""
 
+import math
+
 import numpy as np
 import torch
 
@@ -25,6 +27,11 @@ def softmax_mass(
     near_y = (torch.arange(height).to(row) - row).abs() <= window // 2  # (B, K, h)
     inside = near_y.unsqueeze(-1) & near_x.unsqueeze(-2)
     return (maps * inside).sum(dim=(-1, -2))
+
+
+def uniform_mass(maps: torch.Tensor) -> float:
+    """Return the mass around a point that maps (B, K, h, w) without a peak have."""
+    return min(1.0, WINDOW**2 / math.prod(maps.shape[-2:]))
 
 
 def thresholds(mass: np.ndarray, share: float) -> np.ndarray:
