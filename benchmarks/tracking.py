@@ -6,7 +6,7 @@
 Each training runs in a process of its own with one thread, as many at a time as `--slots`; episodes
 are collected if they are not there. Writes docs/results/tracking.md (the study `tasks`) or
 tracking_ablation.md, where the section "Notes" stays as it was. Interrupted, it goes on; what is
-finished is not run again.
+finished is not run again, but measured again with `--again`.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
+from tracking_measures import measure
 from tracking_page import page
 
 from data.dataset import Dataset
@@ -30,19 +30,10 @@ from data.windows import Windows
 from dsae import checkpoint, encoders, training
 from dsae.checkpoint import write_atomically
 from dsae.commands import opengl, stages
-from dsae.commands.codes import FIT_FRAMES
-from dsae.commands.state import recorded
 from dsae.encoder import Encoder
-from dsae.errors import DsaeError
-from dsae.metrics import state
-from dsae.metrics.goals import goal_correlation
-from dsae.metrics.presence import presence_score
-from dsae.metrics.tracking import TRACKED, constant_errors, tracking_errors
-from dsae.state import fitting
 
 EPISODES = 200
 HELD_OUT = 0.1
-STATE_EPISODES = 60  # training episodes that presence, noise and pruning are fitted on
 NOTES = "## Notes"
 
 
@@ -82,6 +73,7 @@ ABLATION = {
     "no waiting": Variant(settings={"waiting": 0.0, "easing": 0.0}),
     "published slowness": Variant(settings={"jump": 0.0}),
     "slowness 1": Variant(settings={"slowness": 1.0}),
+    "slowness 1, published": Variant(settings={"slowness": 1.0, "jump": 0.0}),
     "no slowness": Variant(settings={"slowness": 0.0}),
     "plain squared error": Variant(settings={"foreground_weight": 0.0}),
     "foreground weight 0.9": Variant(settings={"foreground_weight": 0.9}),
@@ -112,6 +104,7 @@ class Job(NamedTuple):
     seed: int
     minutes: float
     out: Path
+    again: bool
 
     @property
     def label(self) -> str:
@@ -123,7 +116,7 @@ class Job(NamedTuple):
     def asked(self) -> dict[str, Any]:
         """What decides the figures."""
         parts = self._asdict() | {"case": list(self.case)}
-        return {k: v for k, v in parts.items() if k != "out"}
+        return {k: v for k, v in parts.items() if k not in ("out", "again")}
 
 
 def main() -> None:
@@ -135,6 +128,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2.0, help="of a training")
     parser.add_argument("--data-seed", type=int, default=5000, help="of the first episode")
     parser.add_argument("--slots", type=int, default=2, help="processes at a time")
+    parser.add_argument("--again", action="store_true", help="measure what is trained again")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/tracking"))
     arguments = parser.parse_args()
     opengl.ensure()
@@ -169,7 +163,8 @@ def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
                 continue
             for name, variant in variants.items():
                 if not arguments.variants or name in arguments.variants:
-                    yield Job(case, name, *variant, seed, arguments.minutes, arguments.out)
+                    rest = seed, arguments.minutes, arguments.out, arguments.again
+                    yield Job(case, name, *variant, *rest)
 
 
 def collect(case: Case, arguments: argparse.Namespace) -> None:
@@ -189,34 +184,36 @@ def collect(case: Case, arguments: argparse.Namespace) -> None:
 
 def run(job: Job) -> dict[str, Any]:
     """Train and measure, or read what was measured before."""
+    torch.set_num_threads(1)
     path = job.out / f"{job.label}.json"
     if path.exists():
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["asked"] != json.loads(json.dumps(job.asked)):
             sys.exit(f"{path} is of other options: choose another --out")
-        return kept
-    torch.set_num_threads(1)
+        if not job.again:
+            return kept
     dataset = Dataset.open(job.out / "data" / job.case.name)
-    train_episodes, test_episodes = dataset.split(HELD_OUT)
-    train, test = Windows(dataset, None, train_episodes), Windows(dataset, None, test_episodes)
-    encoder = encoders.create(job.encoder, train.frame_shape, seed=job.seed, settings=job.settings)
+    train, test = (Windows(dataset, None, part) for part in dataset.split(HELD_OUT))
     folder = job.out / job.label
+    if path.exists():
+        return written(path, job, kept | measure(checkpoint.load(folder), train, test))
+    encoder = encoders.create(job.encoder, train.frame_shape, seed=job.seed, settings=job.settings)
     config = training.Config(
         steps=planned_steps(job, encoder, train), batch=8, learning_rate=2e-3, seed=job.seed
     )
     begin = time.process_time()
     training.fit(encoder, train, config, folder=folder)
     seconds = time.process_time() - begin
-    figures = {
-        "asked": job.asked,
-        "steps": config.steps,
-        "seconds": seconds,
-        **measure(encoder, train, test),
-    }
-    write_atomically(path, (json.dumps(figures, indent=1) + "\n").encode())
+    figures = {"asked": job.asked, "steps": config.steps, "seconds": seconds}
     (folder / checkpoint.CHECKPOINT_FILE).unlink(missing_ok=True)
-    print(f"{job.label}: {config.steps} steps, {summary(figures)}", flush=True)
-    return json.loads(json.dumps(figures))
+    return written(path, job, figures | measure(encoder, train, test))
+
+
+def written(path: Path, job: Job, figures: dict[str, Any]) -> dict[str, Any]:
+    """Keep the figures of a training, and return them as they will be read."""
+    write_atomically(path, (json.dumps(figures, indent=1) + "\n").encode())
+    print(f"{job.label}: {figures['steps']} steps, {summary(figures)}", flush=True)
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def planned_steps(job: Job, encoder: Encoder, windows: Windows) -> int:
@@ -226,65 +223,6 @@ def planned_steps(job: Job, encoder: Encoder, windows: Windows) -> int:
         steps = training.steps_in(job.minutes, encoder, windows, training.Config(batch=8))
         write_atomically(path, json.dumps(steps).encode())
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
-    """Return how each keypoint is followed: by any point, by a kept one, and whether it says so."""
-    height, width, _ = train.frame_shape
-    fit = np.arange(0, len(train.frames), -(-len(train.frames) // FIT_FRAMES))
-    episodes = state_episodes(train)
-    try:
-        perception, pruning = fitting.fit(encoder, episodes, rate=20.0)
-    except DsaeError:  # no point is worth keeping
-        perception, pruning = fitting.fit(encoder, episodes, 20.0, fitting.Config(prune=False))
-    categories = pruning.categories if pruning else ()
-    numbers = np.flatnonzero(perception.kept) if pruning else np.zeros(0, int)
-    learned, seen = perception.see(train.frames[fit]), perception.see(test.frames)
-    truth = train.keypoints[fit], test.keypoints
-    every = tracking_errors(learned.places, truth[0], seen.places, truth[1])
-    kept = (
-        tracking_errors(learned.places[:, numbers], truth[0], seen.places[:, numbers], truth[1])
-        if len(numbers)
-        else every
-    )
-    constant = constant_errors(*truth)
-    rows = {}
-    for i, name in enumerate(test.keypoint_names):
-        visible = test.keypoints[:, i, 2] > 0.5
-        rows[name] = {
-            "error": every[i].error,
-            "tracked": every[i].error < TRACKED * width,
-            "constant": constant[i],
-            "kept_error": kept[i].error if len(numbers) else float("nan"),
-            "kept_tracked": len(numbers) > 0 and kept[i].error < TRACKED * width,
-            "presence": presence_score(seen.present[:, every[i].point], visible)._asdict(),
-        }
-    moved = [
-        i for i, name in enumerate(test.keypoint_names) if not name.startswith(("goal", "hook"))
-    ]
-    goals = goal_correlation(
-        seen.places,
-        seen.present,
-        perception.movable,
-        test.points[:, moved],
-        test.episode_of,
-        height=height,
-        width=width,
-    )
-    return {
-        "width": width,
-        "keypoints": rows,
-        "kept": len(numbers),
-        "categories": list(categories),
-        "goals": {name: state.mean_or_nan(value) for name, value in goals._asdict().items()},
-    }
-
-
-def state_episodes(train: Windows) -> list[fitting.Episode]:
-    """Return some training episodes, for what is learned without labels."""
-    spread = np.linspace(0, len(train.episodes) - 1, min(STATE_EPISODES, len(train.episodes)))
-    numbers = [train.episodes[i] for i in spread.round().astype(int)]
-    return [recorded(train.dataset.read(number), train.camera) for number in numbers]
 
 
 def summary(figures: dict[str, Any]) -> str:

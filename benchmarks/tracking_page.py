@@ -84,13 +84,15 @@ def _states(done: Sequence[Done]) -> list[str]:
         "## Presence, pruning, goals",
         "",
         "Of the point that follows a keypoint: precision and recall of `present` against the true "
-        "visibility, of `absent` behind the stroke; means over the seeds. Kept: seeds in which a "
+        "visibility, of `absent` behind the stroke; erased: share of frames in which a disc of "
+        "background covers the object and its point says that it is absent; means over the seeds "
+        "that track it. Kept: seeds in which a "
         "point that pruning kept tracks it; points kept in all. ρ: Spearman's correlation of the "
         "distance to a goal (the last frame of a held-out episode) with the true one of end "
         "effector and objects, within the goal's episode / over all.",
         "",
-        "| task | keypoint | visible | precision | recall | kept | points | ρ |",
-        "|---|---|---|---|---|---|---|---|",
+        "| task | keypoint | visible | precision | recall | erased | kept | points | ρ |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for case, variant in _groups(done):
         runs = _of(done, case, variant)
@@ -103,11 +105,12 @@ def _states(done: Sequence[Done]) -> list[str]:
                 " / ".join(_mean([s[k] for s in score]) for k in (key, f"absent_{key}"))
                 for key in ("precision", "recall")
             )
+            erased = _mean([row["erased"] for row in rows if row["tracked"]])
             kept = sum(row["kept_tracked"] for row in rows)
             visible = rows[0]["presence"]["visible_share"]
             lines.append(
                 f"| {_title(case)} | {_plain(name)} | {visible:.2f} | {precision} | {recall} "
-                f"| {kept} of {len(rows)} | {points} | {goals} |"
+                f"| {erased} | {kept} of {len(rows)} | {points} | {goals} |"
             )
     return lines
 

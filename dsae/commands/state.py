@@ -32,7 +32,7 @@ from dsae.encoder import Encoder
 from dsae.state import artefact, fitting
 from dsae.state.estimator import StateEstimator
 from dsae.state.fitting import Fitted
-from dsae.state.robot import ROBOT, robot_parts
+from dsae.state.robot import EE_POSE, ROBOT, robot_parts
 
 POINTS_FILE = "points.json"
 
@@ -115,7 +115,9 @@ def recorded(episode: Episode, camera: str) -> fitting.Episode:
         raise UsageError(f"there are no frames of '{camera}', only {', '.join(episode.images)}")
     known = [episode.observations[name] for name in ROBOT if name in episode.observations]
     robot = np.concatenate(known, axis=1) if known else None
-    return fitting.Episode(episode.images[camera], robot, episode.actions)
+    pose = episode.observations.get(EE_POSE)
+    effector = None if pose is None else pose[:, :3]
+    return fitting.Episode(episode.images[camera], robot, episode.actions, effector)
 
 
 def _record(fitted: Fitted) -> dict[str, Any]:

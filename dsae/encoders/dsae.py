@@ -43,7 +43,7 @@ class Config:
     """Add a learned background image, begun at the median of the training images."""
     foreground_weight: float = 0.7
     """w of the foreground-balanced error; 0 is the plain squared error."""
-    slowness: float = 1.0
+    slowness: float = 0.1
     """Weight λ of the slowness penalty, on the sum over points and coordinates."""
     jump: float = 0.05
     """Acceleration, in units of the points, beyond which slowness takes a point to have jumped and
@@ -55,9 +55,9 @@ class Config:
     start: Literal["seen", "random"] = "seen"
     """How the maps begin: `seen`, as detectors of the kinds of things that the foreground shows
     (`dsae.nn.discriminants`), or `random`."""
-    waiting: float = 0.1
+    waiting: float = 0.2
     """Share of the training in which the decoder alone learns, to draw what the maps begin with."""
-    easing: float = 0.2
+    easing: float = 0.3
     """Share of the training, after that, over which the trunk's rate rises to the decoder's."""
     convolution_bias: bool = False
     """Give the paper's convolutions a bias, which batch normalisation makes superfluous."""

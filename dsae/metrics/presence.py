@@ -5,6 +5,21 @@ from typing import NamedTuple
 import numpy as np
 
 
+def erase(
+    frames: np.ndarray, places: np.ndarray, background: np.ndarray, radius: float
+) -> np.ndarray:
+    """Paint discs of a background (H, W, C) over frames (N, H, W, C): the things there are gone.
+
+    `places` are (N, 2), x and y in pixels, of each disc's centre, as `radius` is. A keypoint that
+    the rays call hidden may have most of its object in view, and its point is still right; what is
+    erased is truly absent. A copy is returned.
+    """
+    rows, columns = np.mgrid[: frames.shape[1], : frames.shape[2]]
+    x, y = places[:, 0, None, None], places[:, 1, None, None]
+    inside = np.hypot(columns - x, rows - y) <= radius
+    return np.where(inside[..., None], background, frames)
+
+
 class PresenceScore(NamedTuple):
     """How well `present` says `visible`; shares in [0, 1], NaN where there is nothing to share."""
 

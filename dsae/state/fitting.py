@@ -26,6 +26,8 @@ class Episode(NamedTuple):
     """The robot's own state, (T, R)."""
     actions: np.ndarray | None = None
     """(T, A), action t being applied after frame t."""
+    effector: np.ndarray | None = None
+    """Position of the robot's end effector, (T, 3)."""
 
 
 class Fitted(NamedTuple):
@@ -40,8 +42,8 @@ class Fitted(NamedTuple):
 class Config:
     """How points are judged."""
 
-    presence: float = 0.5
-    """Share of a point's usual softmax mass below which it is absent."""
+    presence: float = 0.85
+    """Share of the softmax mass it has when seen well below which a point is absent."""
     prune: bool = True
     """Keep only the points that are worth controlling with."""
 
@@ -77,6 +79,7 @@ def fit(
             mass=np.concatenate([_mass(one) for one in seen]),
             robot=_joined([episode.robot for episode in episodes]),
             actions=_joined([episode.actions for episode in episodes]),
+            effector=_joined([episode.effector for episode in episodes]),
             height=height,
             width=width,
         )

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from dsae.ranges import check_ranges
-from dsae.state.predictability import Predictability, Windows, predictability
+from dsae.state.predictability import Predictability, Windows, predictability, told
 from dsae.state.rigidity import Standing
 
 Category = Literal["kept", "absent", "still", "unpredictable", "duplicate"]
@@ -33,6 +33,9 @@ class Config:
     """Share of its place, so many frames ahead, that must be predicted; the rest is jitter."""
     lawful: float = 0.3
     """Share of its displacement that, if predicted, excuses it from that: it is only fast."""
+    jumps: float = 0.8
+    """Share of its place that must be predicted all the same: one that jumps to and fro between a
+    thing and another is there with the robot, too."""
     motion: float = 0.1
     """Share of its displacement that its past or the robot must predict."""
     resting: float = 0.25
@@ -40,7 +43,7 @@ class Config:
     taken to rest there."""
     alike: float = 0.8
     """Share of its place that another point must tell for the two to lie on one thing."""
-    apart: float = 0.1
+    apart: float = 0.2
     """Share of movements that one of them makes alone up to which they lie on one thing."""
     per_thing: int = 1
     """Points kept on one thing; two also show how it turns."""
@@ -50,7 +53,7 @@ class Config:
     """Frames at most, evenly spaced, on which points are judged."""
 
     def __post_init__(self) -> None:
-        shares = "presence mass place lawful motion resting alike apart body"
+        shares = "presence mass place lawful jumps motion resting alike apart body"
         check_ranges(
             self,
             **dict.fromkeys(shares.split(), (0, 1)),
@@ -80,6 +83,9 @@ class Score(NamedTuple):
     body: bool
     """Whether the robot feels where it is: a part of it, or held by it nearly all the time."""
     predicted: Predictability
+    effector: float
+    """Share of its place that an affine map of the end effector's position tells: of the robot's
+    own points that of the end effector itself scores highest."""
     total: float
     """Presence · mass · share of its place predicted · share of its motion predicted, in [0, 1]. A
     point that rests within episodes has no motion to predict, and without maps there is no mass:
@@ -110,18 +116,20 @@ def judge(
     *,
     mass: float = float("nan"),
     least_mass: float = 0.0,
+    effector: np.ndarray | None = None,
 ) -> Score:
     """Judge a point by its places (N, 2), in halves of the image's shorter side.
 
     They count where it is `present` (N,).
     `episodes` (N,) numbers each frame's episode; `mass` is the point's mean softmax mass while
-    present, if it has any, and `least_mass` what that must be.
+    present, if it has any, and `least_mass` what that must be; `effector` (N, 3) is where the
+    robot's end effector is.
     """
     movement, within = _movement(places[present], episodes[present])
     predicted = predictability(places, present, windows)
-    told = {"robot": predicted.robot, "its past": predicted.past}
-    source = max(told, key=lambda name: _known(told[name]))
-    motion = _known(told[source])
+    shares = {"robot": predicted.robot, "its past": predicted.past}
+    source = max(shares, key=lambda name: _known(shares[name]))
+    motion = _known(shares[source])
     score = Score(
         "kept",
         f"kept: moves {movement:.2f}, predicted {percent(motion)} from {source}",
@@ -132,6 +140,7 @@ def judge(
         bool(motion < config.motion and within**2 <= config.resting * movement**2),
         bool(predicted.body >= config.body),
         predicted,
+        float("nan") if effector is None else told(places, present, effector, windows),
         0.0,
     )
     total = score.presence * (1.0 if math.isnan(mass) else mass) * _known(predicted.place)
@@ -155,7 +164,7 @@ def _fault(
         return "still", f"moves {score.movement:.3f} only"
     if math.isnan(place):
         return "unpredictable", "never present for long enough to tell"
-    if place < config.place and motion < config.lawful:
+    if place < (config.jumps if motion >= config.lawful else config.place):
         shares = f"{percent(place)} of its place, {percent(motion)} of its motion predicted"
         return "unpredictable", f"jitters, {shares}"
     if motion < config.motion and not score.rests:

@@ -17,6 +17,7 @@ FEWEST = 20  # windows below which nothing is said
 PAST_FEATURES, ROBOT_FEATURES = 100, 200
 BANDWIDTH = 0.5  # of the features' frequencies, over √D for D inputs of unit variance
 PAST_RIDGE, ROBOT_RIDGE = 0.1, 0.01  # per window
+AFFINE_RIDGE = 1e-9  # the same; keeps the map defined for what lies still
 STILL = 1e-9  # an input whose deviation is smaller tells nothing
 
 
@@ -127,6 +128,21 @@ def predictability(places: np.ndarray, present: np.ndarray, windows: Windows) ->
         _share(best, ((after - after.mean(axis=0)) ** 2).sum()),
         body,
     )
+
+
+def told(places: np.ndarray, present: np.ndarray, source: np.ndarray, windows: Windows) -> float:
+    """Return the share of a point's place, R², that an affine map of something else's tells.
+
+    Places are (N, 2), present (N,), the source (N, E).
+    """
+    seen = present[windows.frames]
+    if seen.sum() < FEWEST:
+        return float("nan")
+    frames = windows.frames[seen]
+    target, known = places[frames], source[frames]
+    inputs = np.hstack([np.ones((len(known), 1)), known - known.mean(axis=0)])
+    error = missed(inputs, target, windows.folds[seen], AFFINE_RIDGE)
+    return _share(error, ((target - target.mean(axis=0)) ** 2).sum())
 
 
 def missed(inputs: np.ndarray, target: np.ndarray, fold: np.ndarray, ridge: float) -> float:

@@ -8,6 +8,7 @@ import torch
 from dsae.nn.spatial_softmax import Grid
 
 WINDOW = 3  # cells, the side of the window in the paper
+SEEN = 0.9  # quantile of a point's mass that stands for its object being seen
 
 
 def softmax_mass(
@@ -35,9 +36,10 @@ def uniform_mass(maps: torch.Tensor) -> float:
 
 
 def thresholds(mass: np.ndarray, share: float) -> np.ndarray:
-    """Return the mass below which each point is absent, (K,), from what it usually has, (N, K).
+    """Return the mass below which each point is absent, (K,), from what it has in N frames, (N, K).
 
-    A share of the median over all frames: points differ in how sharp their maps are, and are there
-    in most frames.
+    A share of the mass that it exceeds in a tenth of the frames, which is what it has when it is
+    seen well: points differ in how sharp their maps are, and some things (a goal that the arm
+    reaches over) are hidden in most frames.
     """
-    return share * np.median(mass, axis=0)
+    return share * np.quantile(mass, SEEN, axis=0)

@@ -85,6 +85,7 @@ def prune(
     mass: np.ndarray | None = None,
     robot: np.ndarray | None = None,
     actions: np.ndarray | None = None,
+    effector: np.ndarray | None = None,
     config: Config = Config(),  # noqa: B008
 ) -> Pruning:
     """Judge every point on all frames of some training episodes, of H × W images.
@@ -98,13 +99,15 @@ def prune(
         mass: softmax mass around each point, (N, K).
         robot: the robot's own state, (N, R).
         actions: (N, A), action t being applied after frame t.
+        effector: position of the robot's end effector, (N, 3), by which the point on it is told
+            from others on the arm.
         config: where the lines are drawn.
 
     The order of the points does not matter; of equals the one of lower number is kept. Raises
     DsaeError for arrays that do not fit together, a value that is no number, or episodes too short
     for a single prediction.
     """
-    _check(points, episodes, present, mass, robot, actions)
+    _check(points, episodes, present, mass, robot, actions, effector)
     places = np.where(present[..., None], in_half_sides(points, height, width), 0.0)
     windows = Windows.of(episodes, config.horizon, config.samples, robot, actions)
     if not len(windows):
@@ -121,6 +124,7 @@ def prune(
             config,
             mass=float(sharp[k]),
             least_mass=least,
+            effector=effector,
         )
         for k in range(points.shape[1])
     ]
@@ -129,6 +133,8 @@ def prune(
         places,
         present,
         Pairs.of(episodes, config.samples),
+        leads={k: score.effector for k, score in enumerate(scores) if score.body},
+        resting=[k for k, score in enumerate(scores) if score.rests],
         alike=config.alike,
         apart=config.apart,
         most=config.per_thing,
@@ -165,6 +171,7 @@ def _check(
     mass: np.ndarray | None,
     robot: np.ndarray | None,
     actions: np.ndarray | None,
+    effector: np.ndarray | None,
 ) -> None:
     if points.ndim != 3 or points.shape[2] != 2 or 0 in points.shape:
         raise DsaeError(f"points of shape {points.shape}: it must be (N, K, 2)")
@@ -175,6 +182,7 @@ def _check(
         "mass": (mass, (frames, count)),
         "robot": (robot, (frames, None)),
         "actions": (actions, (frames, None)),
+        "effector": (effector, (frames, None)),
     }
     for name, (array, shape) in named.items():
         if array is None:

@@ -6,7 +6,7 @@ comes near. Points on one thing, however far apart on it, do not do that.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import permutations
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ RESTS = 0.3  # of the usual movement, below which there is none
 LEAST = 1 / 32  # halves of the image's shorter side, the smallest usual movement: a pixel of 64
 RARE = 0.02  # share of the frames from which movements begin, below which they are accidents
 RIDGE = 1e-6  # per frame: keeps the map defined for a point that lies still
+WEAK = 1.4  # times its total is another one's on its thing: a point that is not chosen
+NEAR = 0.02  # of the others' places, by which a point may tell less than the best and be chosen
 FEWEST = 20  # frames below which two points were not seen together
 
 
@@ -73,33 +75,46 @@ def standings(
     alike: float,
     apart: float,
     most: int = 1,
+    leads: Mapping[int, float] = {},
+    resting: Collection[int] = (),
 ) -> dict[int, Standing]:
     """Choose on each thing the `most` points that stand for it; only points in `totals` count.
 
     Places are (N, K, 2), present (N, K); `alike` and `apart` are the limits of a `Bond` between
-    points on one thing. The point is chosen that tells most of the others' places: measured against
-    the truth it is the most exact one, since errors are its own, and it is not on a part that
-    moves less (a shoulder that only turns is told by the hand, but does not tell the hand). Of
-    those within a hundredth the one of the highest total is chosen, and none with less than half
-    the total of another one on its thing.
+    points on one thing; two that are `resting` within episodes have no movements to compare.
+
+    The point is chosen that tells most of the others' places: measured against the truth it is the
+    most exact one, since errors are its own, and it is not on a part that moves less (a shoulder
+    that only turns is told by the hand, but does not tell the hand). Of those within a hundredth
+    the one of the highest total is chosen; but where it is known how much each `leads`, of all that
+    tell nearly as much the one that leads most. None is chosen whose total is far below another
+    one's on its thing (`WEAK`): it is seen more rarely, or less lawful.
     """
     bonds = {
         (k, other): bond(places, present, k, other, pairs) for k, other in permutations(totals, 2)
     }
-    bound = {pair for pair, b in bonds.items() if b.alike >= alike and b.apart <= apart}
-    found = {}
-    rank: dict[int, tuple[bool, float, float, int]] = {}
-    for k, total in totals.items():
-        others = [o for o in totals if (k, o) in bound or (o, k) in bound]
+    bound = {
+        pair
+        for pair, b in bonds.items()
+        if b.alike >= alike and (b.apart <= apart or all(k in resting for k in pair))
+    }
+    found, others = {}, {}
+    for k in totals:
+        others[k] = [o for o in totals if (k, o) in bound or (o, k) in bound]
         # Sums that do not depend on the order of the points.
-        weight = math.fsum(totals[o] for o in others)
-        told = math.fsum(totals[o] * max(0.0, bonds[o, k].alike) for o in others)
-        tells = told / weight if weight > 0 else float("nan")
-        weak = any(totals[o] > 2 * total for o in others)
-        found[k] = Standing(tells, None, None)
-        rank[k] = weak, -round(0.0 if math.isnan(tells) else tells, 2), -total, k
+        weight = math.fsum(totals[o] for o in others[k])
+        told = math.fsum(totals[o] * max(0.0, bonds[o, k].alike) for o in others[k])
+        found[k] = Standing(told / weight if weight > 0 else float("nan"), None, None)
+
+    def rank(k: int) -> tuple[bool, bool, float, float, float, int]:
+        weak = any(totals[o] > WEAK * totals[k] for o in others[k])
+        strong = [found[o].tells for o in others[k] if WEAK * totals[o] >= totals[k]]
+        far = any(found[k].tells < tells - NEAR for tells in strong)
+        tells = 0.0 if math.isnan(found[k].tells) else found[k].tells
+        return weak, far, -round(leads.get(k, 0.0), 3), -round(tells, 2), -totals[k], k
+
     kept: list[int] = []
-    for k in sorted(totals, key=lambda k: rank[k]):
+    for k in sorted(totals, key=rank):
         same = [other for other in kept if (k, other) in bound]
         if len(same) < most:
             kept.append(k)

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from dsae.nn.spatial_softmax import Grid, SpatialSoftmax, cell_centres
-from dsae.state.presence import softmax_mass
+from dsae.state.presence import softmax_mass, thresholds
 
 HEIGHT, WIDTH = 8, 12
 GRID = cell_centres(HEIGHT, WIDTH)
@@ -50,3 +51,14 @@ def test_the_window_is_looked_for_where_the_grid_says() -> None:
     middle = torch.tensor([[[0.5, float(y[4])]]])
     assert softmax_mass(middle, maps, right_half).item() == 0
     assert softmax_mass(torch.tensor([[[0.5, 0.1]]]), maps, GRID).item() == 0
+
+
+def test_the_threshold_is_that_of_a_thing_in_view_even_if_it_is_mostly_hidden() -> None:
+    """One hidden in seven frames of ten, one hardly ever, one whose map is less sharp."""
+    seen = np.random.default_rng(0).uniform(0.94, 0.98, 1000)
+    hidden = np.arange(1000) % 10 < 7
+    mass = np.stack([np.where(hidden, 0.2, seen), seen, seen / 2], axis=1)
+    limits = thresholds(mass, 0.85)
+    assert ((mass >= limits)[:, 0] == ~hidden).all()
+    assert (mass >= limits)[:, 1:].all()
+    np.testing.assert_allclose(limits, [0.82, 0.83, 0.415], atol=0.01)

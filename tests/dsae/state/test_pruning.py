@@ -249,6 +249,7 @@ def test_thirty_two_points_of_many_frames_take_no_time_to_speak_of() -> None:
         ({"actions": np.zeros(FRAMES)}, f"it must be ({FRAMES}, any)"),
         ({"robot": np.full((FRAMES, 2), np.nan)}, "robot: a value is no number"),
         ({"points": np.full((FRAMES, 12, 2), np.inf)}, "points: the place of one that is present"),
+        ({"effector": np.zeros((7, 3))}, f"effector of shape (7, 3): it must be ({FRAMES}, any)"),
         ({"episodes": np.arange(FRAMES)}, "no episode has the 12 frames"),
     ],
 )
@@ -263,3 +264,29 @@ def test_bad_input_is_one_line(change: dict[str, np.ndarray], message: str) -> N
 def test_settings_out_of_range_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(DsaeError, match=next(iter(setting))):
         Config(**setting)
+
+
+def test_the_robot_tells_which_point_is_on_its_hand() -> None:
+    """No affine map of the hand's position tells where another point of the arm is."""
+    given = recorded()
+    hand = WORLD.hand + WORLD.noise(20, 0.015)
+    forearm = WORLD.hand * [1.0, 1.1] + 0.05 * np.cos(8 * WORLD.hand[:, 1:])
+    given["points"] = np.stack([forearm, hand], axis=1)
+    for name in ("present", "mass"):
+        given[name] = given[name][:, :2]
+    effector = np.hstack([WORLD.robot, 0.3 * np.ones((FRAMES, 1))])
+    assert prune(**given, **SQUARE).kept.tolist() == [True, False]
+    pruning = prune(**given, effector=effector, **SQUARE)
+    assert pruning.kept.tolist() == [False, True]
+    assert pruning.scores[1].effector > 0.985 > pruning.scores[0].effector
+
+
+def test_a_point_that_jumps_when_the_robot_does_is_no_thing() -> None:
+    """On the hand while that is near, on something else while it is not: all of it lawful."""
+    given = recorded()
+    near = WORLD.hand[:, :1] > 0.0
+    k = NAMES.index("jumping")
+    given["points"][:, k] = np.where(near, WORLD.hand * [1, -1] + 0.4, -0.6) + WORLD.noise(9)
+    score = prune(**given, **SQUARE).scores[k]
+    assert score.predicted.robot > Config().lawful
+    assert score.category == "unpredictable"

@@ -110,7 +110,7 @@ def test_the_most_exact_point_stands_for_its_thing() -> None:
     sizes = (0.03, 0.005, 0.04, 0.03)
     paths = [world.hand + world.noise(k, size) for k, size in enumerate(sizes)]
     places = np.stack([*paths, world.block], axis=1)
-    totals = {0: 0.9, 1: 0.6, 2: 0.95, 3: 0.8, 4: 0.1}
+    totals = {0: 0.9, 1: 0.7, 2: 0.95, 3: 0.8, 4: 0.1}
     present, pairs = np.ones(places.shape[:2], bool), Pairs.of(world.episodes, 4000)
     found = standings(totals, places, present, pairs, **LIMITS)
     assert {k: each.repeats for k, each in found.items()} == {0: 1, 1: None, 2: 1, 3: 1, 4: None}
@@ -140,3 +140,30 @@ def test_movements_lie_in_one_episode_each(most: int) -> None:
     assert (pairs.starts % 40 < 30).all()
     assert len(pairs.frames) == min(most, 1200)
     assert len(Pairs.of(np.zeros(5), most).starts) == 0
+
+
+def test_of_nearly_equals_the_one_that_leads_most_stands_for_its_thing() -> None:
+    world = scene()
+    places = np.stack([world.hand + world.noise(k, 0.01) for k in range(3)], axis=1)
+    present, pairs = np.ones(places.shape[:2], bool), Pairs.of(world.episodes, 4000)
+
+    def chosen(totals: dict[int, float], **leads: dict[int, float]) -> list[int]:
+        found = standings(totals, places, present, pairs, **LIMITS, **leads)
+        return [k for k, each in found.items() if each.repeats is None]
+
+    totals = {0: 0.9, 1: 0.85, 2: 0.8}
+    assert chosen(totals) == [0]
+    assert chosen(totals, leads={0: 0.97, 1: 0.98, 2: 0.996}) == [2]
+    # But not if it is hardly ever seen.
+    assert chosen({**totals, 2: 0.5}, leads={0: 0.97, 1: 0.98, 2: 0.996}) == [1]
+
+
+def test_what_rests_is_compared_by_its_places_alone() -> None:
+    """In other frames each of the two leaps away, as points do on something hidden for a moment."""
+    world, rng = scene(), np.random.default_rng(3)
+    leaps = [0.3 * (rng.random((len(world.goal), 1)) < 0.03) for _ in range(2)]
+    places = np.stack([world.goal + leap + world.noise(k) for k, leap in enumerate(leaps)], axis=1)
+    present, pairs = np.ones(places.shape[:2], bool), Pairs.of(world.episodes, 4000)
+    for resting, same in (((), False), ((0, 1), True)):
+        found = standings({0: 0.9, 1: 0.8}, places, present, pairs, **LIMITS, resting=resting)
+        assert (found[1].repeats == 0) is same

@@ -1,0 +1,94 @@
+"""What benchmarks/tracking.py measures of a training."""
+
+from typing import Any
+
+import numpy as np
+
+from data.windows import Windows
+from dsae.commands.codes import FIT_FRAMES
+from dsae.commands.state import recorded
+from dsae.encoder import Encoder
+from dsae.errors import DsaeError
+from dsae.metrics import state
+from dsae.metrics.goals import goal_correlation
+from dsae.metrics.presence import erase, presence_score
+from dsae.metrics.tracking import TRACKED, constant_errors, tracking_errors
+from dsae.state import fitting
+from dsae.state.perception import Perception
+
+STATE_EPISODES = 60  # training episodes that presence, noise and pruning are fitted on
+ERASED_EVERY = 3  # of the frames in which an object is visible, one is looked at without it
+ERASED_RADIUS = 6 / 64  # of the width: covers the blocks, cylinders and discs of our tasks
+
+
+def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
+    """Return how each keypoint is followed: by any point, by a kept one, and whether it says so."""
+    height, width, _ = train.frame_shape
+    fit = np.arange(0, len(train.frames), -(-len(train.frames) // FIT_FRAMES))
+    episodes = state_episodes(train)
+    try:
+        perception, pruning = fitting.fit(encoder, episodes, rate=20.0)
+    except DsaeError:  # no point is worth keeping
+        perception, pruning = fitting.fit(encoder, episodes, 20.0, fitting.Config(prune=False))
+    categories = pruning.categories if pruning else ()
+    numbers = np.flatnonzero(perception.kept) if pruning else np.zeros(0, int)
+    learned, seen = perception.see(train.frames[fit]), perception.see(test.frames)
+    truth = train.keypoints[fit], test.keypoints
+    every = tracking_errors(learned.places, truth[0], seen.places, truth[1])
+    kept = (
+        tracking_errors(learned.places[:, numbers], truth[0], seen.places[:, numbers], truth[1])
+        if len(numbers)
+        else every
+    )
+    constant = constant_errors(*truth)
+    background = np.median(train.frames[fit[::8]], axis=0).astype(np.uint8)
+    rows = {}
+    for i, name in enumerate(test.keypoint_names):
+        visible = test.keypoints[:, i, 2] > 0.5
+        rows[name] = {
+            "error": every[i].error,
+            "tracked": every[i].error < TRACKED * width,
+            "constant": constant[i],
+            "kept_error": kept[i].error if len(numbers) else float("nan"),
+            "kept_tracked": len(numbers) > 0 and kept[i].error < TRACKED * width,
+            "presence": presence_score(seen.present[:, every[i].point], visible)._asdict(),
+            "erased": erased_recall(perception, every[i].point, test, i, background),
+        }
+    moved = [
+        i for i, name in enumerate(test.keypoint_names) if not name.startswith(("goal", "hook"))
+    ]
+    goals = goal_correlation(
+        seen.places,
+        seen.present,
+        perception.movable,
+        test.points[:, moved],
+        test.episode_of,
+        height=height,
+        width=width,
+    )
+    return {
+        "width": width,
+        "keypoints": rows,
+        "kept": len(numbers),
+        "categories": list(categories),
+        "goals": {name: state.mean_or_nan(value) for name, value in goals._asdict().items()},
+    }
+
+
+def erased_recall(
+    perception: Perception, point: int, test: Windows, keypoint: int, background: np.ndarray
+) -> float:
+    """Return the share of frames without an object in which its point says that it is absent."""
+    frames = np.flatnonzero(test.keypoints[:, keypoint, 2] > 0.5)[::ERASED_EVERY]
+    if not len(frames):
+        return float("nan")
+    radius = ERASED_RADIUS * test.frame_shape[1]
+    gone = erase(test.frames[frames], test.keypoints[frames, keypoint, :2], background, radius)
+    return 1 - float(perception.see(gone).present[:, point].mean())
+
+
+def state_episodes(train: Windows) -> list[fitting.Episode]:
+    """Return some training episodes, for what is learned without labels."""
+    spread = np.linspace(0, len(train.episodes) - 1, min(STATE_EPISODES, len(train.episodes)))
+    numbers = [train.episodes[i] for i in spread.round().astype(int)]
+    return [recorded(train.dataset.read(number), train.camera) for number in numbers]
