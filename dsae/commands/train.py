@@ -185,10 +185,7 @@ def default_folder(options: Options) -> Path:
 def _notes(encoder: Encoder) -> None:
     """Say what a person should know about the encoder that was made."""
     background = getattr(encoder, "background", None)
-    if background is not None and not background.explains:
-        runs.say(
-            f"note: the median image leaves {float(background.share):.0%} of the pixels "
-            "unexplained (a moving camera?), so the foreground-balanced loss was switched off"
-        )
+    if background is not None and background.fault:
+        runs.say(f"note: {background.fault}; the foreground-balanced loss was switched off")
     if not getattr(encoder, "converged", True):
         runs.say("note: the separation did not converge: give more --set iterations=, or take pca")

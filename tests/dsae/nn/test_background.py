@@ -1,8 +1,10 @@
+import numpy as np
 import torch
 from blobs import film, noise
+from torch.nn import functional
 
 from dsae.encoder import as_float
-from dsae.nn.background import MAX_SHARE, Background, shrink
+from dsae.nn.background import MAX_GAIN, MAX_SHARE, Background, shrink
 
 
 def fitted(images: torch.Tensor) -> Background:
@@ -38,6 +40,25 @@ def test_switches_itself_off_for_a_moving_camera() -> None:
     assert not background.explains
     assert background.share > MAX_SHARE
     assert background.foreground(torch.rand(2, 3, 16, 16)).all()
+
+
+def test_notices_a_camera_that_stands_elsewhere_in_each_episode() -> None:
+    """By two pixels of 48, so that few pixels differ from the median: but then edges do."""
+    made = film((32, 48, 3), episodes=12)
+    scene = torch.rand(3, 8, 12, generator=torch.Generator().manual_seed(0))
+    scene = functional.interpolate(scene[None], (48, 64), mode="bilinear")[0]
+    images = as_float(torch.from_numpy(made.frames)) / 2 + scene[:, 8:40, 8:56] / 2
+    still = fitted(images)
+    assert still.explains
+    assert still.gain < 1
+    assert still.fault == ""
+    offsets = np.random.default_rng(0).integers(-2, 3, (12, 2)).repeat(20, axis=0)
+    views = [scene[:, 8 + y : 40 + y, 8 + x : 56 + x] for y, x in offsets]
+    shaken = fitted(as_float(torch.from_numpy(made.frames)) / 2 + torch.stack(views) / 2)
+    assert shaken.share < MAX_SHARE
+    assert shaken.gain > MAX_GAIN
+    assert not shaken.explains
+    assert "the camera stands elsewhere" in shaken.fault
 
 
 def test_nothing_is_explained_before_it_has_seen_images() -> None:
