@@ -38,7 +38,7 @@ class Config:
     pairs: Pairs = "batch"
     """Where a frame's source comes from: another window of the batch, or its own (`sources`).
 
-    `batch` needs scenes of one fixed camera; without them (`Background.explains`) it is `window`.
+    `batch` needs scenes of one fixed camera; without them (`Background.fault`) it is `window`.
     """
     background: bool = True
     """Add a learned background image, begun at the images' median, to what is drawn."""
@@ -69,7 +69,7 @@ class KeypointEncoder(SpatialEncoder):
 
     def sources(self, batch: Batch) -> torch.Tensor:
         """Return the number of each frame's source, (B·L,), in a batch of windows (B, L, …)."""
-        pairs: Pairs = self.config.pairs if self.background.explains else "window"
+        pairs: Pairs = "window" if self.background.fault else self.config.pairs
         windows, length = batch.images.shape[:2]
         return sources(windows, length, pairs).to(self.device)
 

@@ -24,6 +24,8 @@ from dsae.commands.evaluate import EVALUATION_FILE
 from dsae.commands.options import Seed, runtime
 from dsae.commands.rollout import RESULTS_FILE
 from dsae.commands.stages import Stage, Stages
+from dsae.commands.state import POINTS_FILE
+from dsae.state.judging import percent
 from envs.tasks import push
 
 STATES = {
@@ -60,10 +62,12 @@ class Size:
     batch: int
     epochs: int
     rollouts: int
+    prune: bool
+    """Whether the points are worth choosing from."""
 
 
-FULL = Size(episodes=200, steps=2000, batch=8, epochs=100, rollouts=100)
-QUICK = Size(episodes=10, steps=25, batch=4, epochs=5, rollouts=4)
+FULL = Size(episodes=200, steps=2000, batch=8, epochs=100, rollouts=100, prune=True)
+QUICK = Size(episodes=10, steps=25, batch=4, epochs=5, rollouts=4, prune=False)
 
 
 def run(options: Options) -> int:
@@ -109,9 +113,17 @@ def plan(options: Options, size: Size) -> list[Stage]:
                   arguments=("evaluate", str(folder), "--threads", "1")),
         ]  # fmt: skip
     drawn = ("overlay", str(out / "encoder-dsae"), "--out", str(out / "overlay.mp4"), "--overwrite")
-    stages.append(
-        Stage(name="overlay", title="drawing points", arguments=drawn, needs=("evaluate-dsae",))
-    )
+    judge = ("state", str(out / "encoder-dsae"), "--threads", "1", "--set",
+             f"prune={str(size.prune).lower()}", "--out", str(out / "state-dsae"))  # fmt: skip
+    believed = ("overlay", str(out / "state-dsae"), "--goal", "last", "--out",
+                str(out / "state.mp4"), "--overwrite")  # fmt: skip
+    stages += [
+        Stage(name="overlay", title="drawing points", arguments=drawn, needs=("evaluate-dsae",)),
+        Stage(name="state", title="choosing points, fitting filters", arguments=judge,
+              needs=("train-dsae",), run_folder=out / "state-dsae"),
+        Stage(name="overlay-state", title="drawing the state", arguments=believed,
+              needs=("state",)),
+    ]  # fmt: skip
     for state in STATES:
         stages += _policy_stages(options, size, state)
     return stages
@@ -152,6 +164,7 @@ def gather(
         "encoders": {
             name: runs.read_json(out / f"encoder-{name}" / EVALUATION_FILE) for name in ENCODERS
         },
+        "points": next(iter(runs.read_json(out / "state-dsae" / POINTS_FILE).values()))["scores"],
         "success": {
             state: {key: figures[key] for key in _SUCCESS_KEYS}
             for state, figures in rollouts.items()
@@ -191,10 +204,13 @@ def write_page(options: Options, size: Size, stages: list[Stage], results: dict[
         sheet=report.embed(out / "sheet.png"),
         overlay=report.embed(out / "overlay.mp4"),
         rollout=report.embed(out / "rollout.mp4"),
+        state=report.embed(out / "state.mp4"),
+        points=results["points"] or [],
         held_out_frames=spatial["held_out_frames"],
         keypoints=spatial["keypoints"],
         vae_keypoints=vae["keypoints"],
         px=lambda value: "–" if value is None else f"{value:.2f}",
+        percent=lambda share: "–" if share is None else percent(share),
         success_cm=f"{100 * push.CLOSE:.0f}",
         bars=[
             {"title": title, "text": text, "ours": state == "dsae", **success[state]}

@@ -186,6 +186,6 @@ def _notes(encoder: Encoder) -> None:
     """Say what a person should know about the encoder that was made."""
     background = getattr(encoder, "background", None)
     if background is not None and background.fault:
-        runs.say(f"note: {background.fault}; the foreground-balanced loss was switched off")
+        runs.say(f"note: {background.fault}")
     if not getattr(encoder, "converged", True):
         runs.say("note: the separation did not converge: give more --set iterations=, or take pca")

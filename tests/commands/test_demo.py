@@ -65,7 +65,7 @@ def test_results_hold_every_figure_of_the_report(demo: Path) -> None:
 def test_the_report_is_self_contained(demo: Path) -> None:
     page = (demo / "demo" / "report.html").read_text()
     sources = re.findall(r'(?:src|href)="([^"]{0,40})', page)
-    assert len(sources) == 3
+    assert len(sources) == 4
     assert all(source.startswith(("data:image/png", "data:video/mp4")) for source in sources)
     assert "{{" not in page
     assert "quick version" in page
@@ -89,3 +89,9 @@ def test_a_finished_demo_is_refused_and_kept(demo: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert "--overwrite" in done.stderr
     assert (demo / "demo" / "report.html").read_bytes() == before
+
+
+def test_the_quick_report_says_that_all_points_are_kept(demo: Path) -> None:
+    results = json.loads((demo / "demo" / "results.json").read_text())
+    assert results["points"] is None
+    assert "All points are kept" in (demo / "demo" / "report.html").read_text()
