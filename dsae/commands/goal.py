@@ -96,7 +96,7 @@ def run(options: Options) -> int:
 
 def table(sight: Sight, target: Target) -> str:
     """Return a line for each feature point: where it is, and whether it is part of the goal."""
-    perception, (places, _, mass) = sight.perception, target.percept
+    perception, places, mass = sight.perception, target.percept.places, target.percept.mass
     assert perception is not None
     height, width, _ = perception.encoder.image_shape
     pixels = to_pixels(places[0], height, width)

@@ -35,6 +35,7 @@ from dsae.coordinates import to_points
 from dsae.encoder import Encoder
 from dsae.errors import DsaeError
 from dsae.pictures import Dimension
+from dsae.state.perception import Perception
 from dsae.viewer import server
 from dsae.viewer.app import application
 from dsae.viewer.library import Entry, Recording, Subject
@@ -68,8 +69,9 @@ def run(options: Options) -> int:
         sight, *others = sights(options.run, options.data, options.camera, device)
         footage = sight.footage
         # Which episodes of other data were held out, nobody knows.
-        episodes = Episodes(footage, footage.held_out if options.data is None else ())
         perception = sight.perception
+        held_out = footage.held_out if options.data is None else ()
+        episodes = Episodes(footage, held_out, perception)
         subject = Subject(
             run=str(options.run),
             data=str(footage.dataset.folder),
@@ -98,8 +100,11 @@ def run(options: Options) -> int:
 class Episodes:
     """The episodes of a data set, seen by an encoder (`dsae.viewer.library.Library`)."""
 
-    def __init__(self, footage: Footage, held_out: Sequence[int]) -> None:
+    def __init__(
+        self, footage: Footage, held_out: Sequence[int], perception: Perception | None
+    ) -> None:
         self._footage = footage
+        self._perception = perception
         self._held_out = frozenset(held_out)
 
     @cached_property
@@ -129,7 +134,8 @@ class Episodes:
             robot=None if robot is None else torch.from_numpy(robot),
             features=codes.features,
             points=codes.points,
-            mass=codes.mass,
+            # What a state compares with its thresholds.
+            mass=codes.mass if self._perception is None else self._perception.see(frames).mass,
             truth=truth,
             fps=fps or DEFAULT_FPS,
         )

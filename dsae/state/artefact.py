@@ -52,6 +52,7 @@ def describe(estimator: StateEstimator) -> tuple[Tensors, dict[str, Any]]:
             "movable": perception.movable,
             "usual": perception.usual,
             "thresholds": perception.thresholds,
+            "nothing": perception.nothing,
         }
         for name, array in arrays.items():
             if array is not None:
@@ -99,6 +100,7 @@ def _perception(
     return Perception(
         checkpoint.restore_encoder(weights, description).to(device).eval(),
         thresholds=arrays.get("thresholds"),
+        nothing=arrays.get("nothing"),
         noise=Noise(arrays["acceleration"], arrays["measurement"], arrays.get("velocity")),
         usual=arrays["usual"],
         kept=arrays["kept"],

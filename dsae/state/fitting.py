@@ -13,7 +13,7 @@ from dsae.errors import DsaeError
 from dsae.ranges import check_ranges
 from dsae.state.noise import estimate_noise
 from dsae.state.perception import Percept, Perception, places_of
-from dsae.state.presence import thresholds
+from dsae.state.presence import share_of_seen
 from dsae.state.pruning import Pruning, prune
 
 
@@ -44,11 +44,13 @@ class Config:
 
     presence: float = 0.85
     """Share of the softmax mass it has when seen well below which a point is absent."""
+    nothing: float = 0.55
+    """Share of a map's rise when its object is seen well at which nothing is as likely there."""
     prune: bool = True
     """Keep only the points that are worth controlling with."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, presence=(0, math.inf))
+        check_ranges(self, presence=(0, math.inf), nothing=(0, math.inf))
 
 
 def fit(
@@ -62,9 +64,12 @@ def fit(
     if not episodes:
         raise DsaeError("there are no episodes to fit a state on")
     seen = [places_of(encoder, episode.frames) for episode in episodes]
-    limits = None
-    if seen[0].mass is not None:
-        limits = thresholds(np.concatenate([_mass(one) for one in seen]), config.presence)
+    limits = nothing = None
+    rises = _joined([one.rise for one in seen])
+    if rises is not None:
+        nothing = share_of_seen(rises, config.nothing)
+        seen = [one.against(nothing) for one in seen]
+        limits = share_of_seen(np.concatenate([_mass(one) for one in seen]), config.presence)
         seen = [one._replace(present=_mass(one) >= limits) for one in seen]
     noise = estimate_noise([(one.places, one.present) for one in seen], 1 / rate)
     places = np.concatenate([one.places for one in seen])
@@ -94,6 +99,7 @@ def fit(
         Perception(
             encoder,
             thresholds=limits,
+            nothing=nothing,
             noise=noise,
             usual=usual,
             kept=None if pruning is None else pruning.kept,

@@ -26,7 +26,8 @@ class Config:
     mass: float = 0.2
     """Share of the sharpest point's softmax mass below which a point looks everywhere: nowhere."""
     movement: float = 1 / 64
-    """How far a point must move, in halves of the image's shorter side: half a pixel of 64."""
+    """How far a point must move, in halves of the image's shorter side: half a pixel of 64. One
+    that moves less within episodes rests there."""
     horizon: int = 5
     """Frames over which motion is predicted."""
     place: float = 0.9
@@ -137,7 +138,10 @@ def judge(
         mass,
         movement,
         within,
-        bool(motion < config.motion and within**2 <= config.resting * movement**2),
+        bool(
+            within < config.movement
+            or (motion < config.motion and within**2 <= config.resting * movement**2)
+        ),
         bool(predicted.body >= config.body),
         predicted,
         float("nan") if effector is None else told(places, present, effector, windows),

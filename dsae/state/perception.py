@@ -7,7 +7,7 @@ import numpy as np
 from dsae.encoder import Encoder
 from dsae.errors import DsaeError
 from dsae.state.kalman import Noise
-from dsae.state.presence import softmax_mass
+from dsae.state.presence import beside_nothing, rise, softmax_mass
 
 
 class Percept(NamedTuple):
@@ -19,6 +19,14 @@ class Percept(NamedTuple):
     """Whether each is there, bool (B, K)."""
     mass: np.ndarray | None
     """Softmax mass around each point, (B, K); None for a code without points."""
+    rise: np.ndarray | None = None
+    """How far each map rises above its mean, (B, K) in nats (`dsae.state.presence.rise`)."""
+
+    def against(self, nothing: np.ndarray) -> "Percept":
+        """Return the same with the mass that is left beside a cell for nothing, `nothing` (K,)."""
+        if self.mass is None or self.rise is None:
+            return self
+        return self._replace(mass=beside_nothing(self.mass, self.rise, nothing))
 
 
 class Perception:
@@ -31,6 +39,8 @@ class Perception:
         encoder: ready for use.
         thresholds: softmax mass below which each point is absent, (K,).
         noise: of each track, for the Kalman filter.
+        nothing: how high above a map's mean its cell for nothing lies, (K,) in nats; without it the
+            mass is that of the map alone.
         usual: mean place of each track, (K, d), which stands for it until it is first present.
         kept: the points that are worth controlling with, bool (K,); all if left out.
         movable: those of them that a goal may be about, bool (K,): not what lies still in every
@@ -44,11 +54,13 @@ class Perception:
         thresholds: np.ndarray | None,
         noise: Noise,
         usual: np.ndarray,
+        nothing: np.ndarray | None = None,
         kept: np.ndarray | None = None,
         movable: np.ndarray | None = None,
     ) -> None:
         self.encoder = encoder
         self.thresholds = thresholds
+        self.nothing = nothing
         self.noise = noise
         self.usual = usual
         self.kept = np.ones(len(noise.measurement), bool) if kept is None else kept
@@ -69,6 +81,8 @@ class Perception:
     def see(self, frames: np.ndarray) -> Percept:
         """Encode frames, uint8 (B, H, W, C)."""
         seen = places_of(self.encoder, frames)
+        if self.nothing is not None:
+            seen = seen.against(self.nothing)
         if seen.mass is None or self.thresholds is None:
             return seen
         return seen._replace(present=seen.mass >= self.thresholds)
@@ -80,6 +94,7 @@ def places_of(encoder: Encoder, frames: np.ndarray) -> Percept:
     if code.points is None or code.maps is None:
         places = code.features.cpu().double().numpy()[..., None]  # (B, D, 1)
         return Percept(places, np.ones(places.shape[:2], bool), None)
-    mass = softmax_mass(code.points, code.maps, encoder.point_grid)
+    mass = softmax_mass(code.points, code.maps, encoder.point_grid).cpu().double().numpy()
     places = code.points.cpu().double().numpy()
-    return Percept(places, np.ones(places.shape[:2], bool), mass.cpu().double().numpy())
+    rises = rise(code.maps).cpu().double().numpy()
+    return Percept(places, np.ones(places.shape[:2], bool), mass, rises)

@@ -1,4 +1,11 @@
-"""Presence: how much of a softmax map's mass lies around its feature point."""
+"""Presence: how much of a softmax map's mass lies around its feature point.
+
+A softmax cannot say that there is nothing: a map whose object is hidden has its mass somewhere
+else, and if that is one thing, is as sharp as before. Here it is given one more cell that stands
+for nothing, whose activation lies a fixed height above the map's mean: what is far weaker than the
+object used to be leaves most of the mass to it. This is a departure from Finn et al. (2016), who
+look at the mass around the point alone.
+"""
 
 import math
 
@@ -8,7 +15,9 @@ import torch
 from dsae.nn.spatial_softmax import Grid
 
 WINDOW = 3  # cells, the side of the window in the paper
-SEEN = 0.9  # quantile of a point's mass that stands for its object being seen
+SEEN = 0.9  # quantile of a point's mass, or rise, that stands for its object being seen
+LEAST = 1e-38  # share of the mass, about the smallest number of single precision
+MOST = 50.0  # nats, e^50 leaves nothing of any mass
 
 
 def softmax_mass(
@@ -30,16 +39,33 @@ def softmax_mass(
     return (maps * inside).sum(dim=(-1, -2))
 
 
+def rise(maps: torch.Tensor) -> torch.Tensor:
+    """Return how far maps (B, K, h, w) rise above their mean activation, (B, K) in nats.
+
+        log Σ_i e^{a_i} − mean a_i = −mean log p_i
+
+    log (h · w) for a map without a peak, and about the height of the peak for one with.
+    """
+    return -maps.clamp(min=LEAST).log().mean(dim=(-1, -2))
+
+
+def beside_nothing(mass: np.ndarray, rises: np.ndarray, nothing: np.ndarray) -> np.ndarray:
+    """Return the mass, (N, K), that is left if one more cell stands for nothing.
+
+    It lies `nothing` (K,) nats above the mean of the map's other cells; mass and `rise` are (N, K).
+    """
+    return mass / (1 + np.exp(np.minimum(nothing - rises, MOST)))
+
+
 def uniform_mass(maps: torch.Tensor) -> float:
     """Return the mass around a point that maps (B, K, h, w) without a peak have."""
     return min(1.0, WINDOW**2 / math.prod(maps.shape[-2:]))
 
 
-def thresholds(mass: np.ndarray, share: float) -> np.ndarray:
-    """Return the mass below which each point is absent, (K,), from what it has in N frames, (N, K).
+def share_of_seen(values: np.ndarray, share: float) -> np.ndarray:
+    """Return a share of the mass, or rise, that each point has when it is seen well, (K,).
 
-    A share of the mass that it exceeds in a tenth of the frames, which is what it has when it is
-    seen well: points differ in how sharp their maps are, and some things (a goal that the arm
-    reaches over) are hidden in most frames.
+    That is what it exceeds in a tenth of N frames, (N, K): points differ in how sharp their maps
+    are, and some things (a goal that the arm reaches over) are hidden in most frames.
     """
-    return share * np.quantile(mass, SEEN, axis=0)
+    return share * np.quantile(values, SEEN, axis=0)

@@ -25,14 +25,18 @@ def perception(
         np.tile(1e-3 * np.eye(size), (4, 1, 1)),
         np.tile(0.1 * np.eye(size), (4, 1, 1)),
     )
-    thresholds = None
+    thresholds = nothing = None
     if name == "dsae":
-        mass = places_of(encoder, frames(20)).mass
+        seen = places_of(encoder, frames(20))
+        assert seen.rise is not None
+        nothing = seen.rise.mean(axis=0)
+        mass = seen.against(nothing).mass
         assert mass is not None
         thresholds = share * np.median(mass, axis=0)
     return Perception(
         encoder,
         thresholds=thresholds,
+        nothing=nothing,
         noise=noise,
         usual=np.full((4, size), 0.25),
         kept=None if kept is None else np.isin(np.arange(4), kept),

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from dsae.nn.spatial_softmax import Grid, SpatialSoftmax, cell_centres
-from dsae.state.presence import softmax_mass, thresholds
+from dsae.state.presence import beside_nothing, rise, share_of_seen, softmax_mass
 
 HEIGHT, WIDTH = 8, 12
 GRID = cell_centres(HEIGHT, WIDTH)
@@ -58,7 +58,37 @@ def test_the_threshold_is_that_of_a_thing_in_view_even_if_it_is_mostly_hidden() 
     seen = np.random.default_rng(0).uniform(0.94, 0.98, 1000)
     hidden = np.arange(1000) % 10 < 7
     mass = np.stack([np.where(hidden, 0.2, seen), seen, seen / 2], axis=1)
-    limits = thresholds(mass, 0.85)
+    limits = share_of_seen(mass, 0.85)
     assert ((mass >= limits)[:, 0] == ~hidden).all()
     assert (mass >= limits)[:, 1:].all()
     np.testing.assert_allclose(limits, [0.82, 0.83, 0.415], atol=0.01)
+
+
+def test_a_map_rises_by_its_peak() -> None:
+    activations = torch.zeros(1, 3, HEIGHT, WIDTH)
+    activations[0, 1, 2, 3] = 30.0
+    activations[0, 2] = torch.arange(HEIGHT * WIDTH).view(HEIGHT, WIDTH) / 10 - 50
+    _, maps = SpatialSoftmax(GRID)(activations)
+    flat, peak, slope = rise(maps)[0].tolist()
+    cells = HEIGHT * WIDTH
+    assert flat == pytest.approx(np.log(cells), abs=1e-4)
+    assert peak == pytest.approx(30 * (1 - 1 / cells), abs=1e-4)
+    values = activations[0, 2].double()
+    expected = values.flatten().logsumexp(0) - values.mean()
+    assert slope == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_nothing_is_one_more_cell_of_the_softmax() -> None:
+    """Computed by hand: the same window in a softmax over all cells and one more."""
+    activations = torch.randn(1, 1, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
+    activations[0, 0, 4, 6] = 8.0
+    with torch.no_grad():
+        points, maps = SpatialSoftmax(GRID)(activations)
+    mass = softmax_mass(points, maps, GRID)
+    nothing = 7.0
+    more = torch.tensor([float(activations.mean()) + nothing])
+    shares = torch.cat([activations.flatten(), more]).softmax(0)
+    kept = mass.item() * (1 - shares[-1].item())
+    found = beside_nothing(mass.numpy(), rise(maps).numpy(), np.array([nothing]))
+    assert found.item() == pytest.approx(kept, rel=1e-4)
+    assert beside_nothing(np.ones((1, 1)), np.zeros((1, 1)), np.array([1e6])).item() < 1e-20
