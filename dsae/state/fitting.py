@@ -12,7 +12,7 @@ from dsae.encoder import Encoder
 from dsae.errors import DsaeError
 from dsae.ranges import check_ranges
 from dsae.state.noise import estimate_noise
-from dsae.state.perception import Percept, Perception, places_of
+from dsae.state.perception import Percept, Perception, joined, places_of
 from dsae.state.presence import share_of_seen
 from dsae.state.pruning import Pruning, prune
 
@@ -63,28 +63,31 @@ def fit(
     """
     if not episodes:
         raise DsaeError("there are no episodes to fit a state on")
-    seen = [places_of(encoder, episode.frames) for episode in episodes]
+    parts = [places_of(encoder, episode.frames) for episode in episodes]
+    lengths = [len(one.places) for one in parts]
+    seen = Percept.joined(parts)
     limits = nothing = None
-    rises = _joined([one.rise for one in seen])
-    if rises is not None:
-        nothing = share_of_seen(rises, config.nothing)
-        seen = [one.against(nothing) for one in seen]
-        limits = share_of_seen(np.concatenate([_mass(one) for one in seen]), config.presence)
-        seen = [one._replace(present=_mass(one) >= limits) for one in seen]
-    noise = estimate_noise([(one.places, one.present) for one in seen], 1 / rate)
-    places = np.concatenate([one.places for one in seen])
-    present = np.concatenate([one.present for one in seen])
+    if seen.rise is not None:
+        nothing = share_of_seen(seen.rise, config.nothing)
+        seen = seen.against(nothing)
+    if seen.mass is not None:
+        limits = share_of_seen(seen.mass, config.presence)
+        seen = seen._replace(present=seen.mass >= limits)
+    places, present = seen.places, seen.present
+    ends = np.cumsum(lengths)[:-1]
+    apart = zip(np.split(places, ends), np.split(present, ends), strict=True)
+    noise = estimate_noise(list(apart), 1 / rate)
     pruning = None
     if limits is not None and config.prune:
         height, width, _ = encoder.image_shape
         pruning = prune(
             places,
-            np.repeat(np.arange(len(episodes)), [len(one.places) for one in seen]),
+            np.repeat(np.arange(len(episodes)), lengths),
             present=present,
-            mass=np.concatenate([_mass(one) for one in seen]),
-            robot=_joined([episode.robot for episode in episodes]),
-            actions=_joined([episode.actions for episode in episodes]),
-            effector=_joined([episode.effector for episode in episodes]),
+            mass=seen.mass,
+            robot=joined([episode.robot for episode in episodes]),
+            actions=joined([episode.actions for episode in episodes]),
+            effector=joined([episode.effector for episode in episodes]),
             height=height,
             width=width,
         )
@@ -107,13 +110,3 @@ def fit(
         ),
         pruning,
     )
-
-
-def _mass(seen: Percept) -> np.ndarray:
-    assert seen.mass is not None
-    return seen.mass
-
-
-def _joined(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if len(known) == len(parts) else None

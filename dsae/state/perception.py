@@ -1,10 +1,12 @@
 """What a camera's frames say of where things are: an encoder, and when to believe its points."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
-from dsae.encoder import Encoder
+from dsae.encoder import ENCODE_CHUNK, Encoder
 from dsae.errors import DsaeError
 from dsae.state.kalman import Noise
 from dsae.state.presence import beside_nothing, rise, softmax_mass
@@ -21,6 +23,16 @@ class Percept(NamedTuple):
     """Softmax mass around each point, (B, K); None for a code without points."""
     rise: np.ndarray | None = None
     """How far each map rises above its mean, (B, K) in nats (`dsae.state.presence.rise`)."""
+
+    @classmethod
+    def joined(cls, parts: Sequence["Percept"]) -> "Percept":
+        """Put frames after each other."""
+        return cls(
+            np.concatenate([one.places for one in parts]),
+            np.concatenate([one.present for one in parts]),
+            joined([one.mass for one in parts]),
+            joined([one.rise for one in parts]),
+        )
 
     def against(self, nothing: np.ndarray) -> "Percept":
         """Return the same with the mass that is left beside a cell for nothing, `nothing` (K,)."""
@@ -90,11 +102,22 @@ class Perception:
 
 def places_of(encoder: Encoder, frames: np.ndarray) -> Percept:
     """Encode frames, uint8 (B, H, W, C), all points being taken as present."""
+    parts = [_places_of(encoder, chunk) for chunk in torch.as_tensor(frames).split(ENCODE_CHUNK)]
+    return Percept.joined(parts)
+
+
+def joined(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """Join arrays along the first axis; None if one is missing."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
+
+
+def _places_of(encoder: Encoder, frames: torch.Tensor) -> Percept:
     code = encoder.encode(frames)
     if code.points is None or code.maps is None:
         places = code.features.cpu().double().numpy()[..., None]  # (B, D, 1)
         return Percept(places, np.ones(places.shape[:2], bool), None)
-    mass = softmax_mass(code.points, code.maps, encoder.point_grid).cpu().double().numpy()
     places = code.points.cpu().double().numpy()
+    mass = softmax_mass(code.points, code.maps, encoder.point_grid).cpu().double().numpy()
     rises = rise(code.maps).cpu().double().numpy()
     return Percept(places, np.ones(places.shape[:2], bool), mass, rises)
