@@ -50,7 +50,7 @@ class Config:
     """Keep only the points that are worth controlling with."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, presence=(0, math.inf), nothing=(0, math.inf))
+        check_ranges(self, presence=(0, math.inf), nothing=(0, 1))
 
 
 def fit(
