@@ -50,7 +50,6 @@ def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
             "tracked": every[i].error < TRACKED * width,
             "constant": constant[i],
             "kept_error": kept[i].error if len(numbers) else float("nan"),
-            "kept_tracked": len(numbers) > 0 and kept[i].error < TRACKED * width,
             "presence": presence_score(seen.present[:, every[i].point], visible)._asdict(),
             "erased": erased_recall(perception, every[i].point, test, i, background),
         }

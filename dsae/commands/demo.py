@@ -210,7 +210,7 @@ def write_page(options: Options, size: Size, stages: list[Stage], results: dict[
         keypoints=spatial["keypoints"],
         vae_keypoints=vae["keypoints"],
         px=lambda value: "–" if value is None else f"{value:.2f}",
-        percent=lambda share: "–" if share is None else percent(share),
+        percent=percent,
         success_cm=f"{100 * push.CLOSE:.0f}",
         bars=[
             {"title": title, "text": text, "ours": state == "dsae", **success[state]}

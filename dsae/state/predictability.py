@@ -139,10 +139,17 @@ def told(places: np.ndarray, present: np.ndarray, source: np.ndarray, windows: W
     if seen.sum() < FEWEST:
         return float("nan")
     frames = windows.frames[seen]
-    target, known = places[frames], source[frames]
-    inputs = np.hstack([np.ones((len(known), 1)), known - known.mean(axis=0)])
-    error = missed(inputs, target, windows.folds[seen], AFFINE_RIDGE)
-    return _share(error, ((target - target.mean(axis=0)) ** 2).sum())
+    return affine_share(source[frames], places[frames], windows.folds[seen], AFFINE_RIDGE)
+
+
+def affine_share(source: np.ndarray, target: np.ndarray, fold: np.ndarray, ridge: float) -> float:
+    """Return the share of a target (W, E), R² on held-out folds, that an affine map tells.
+
+    The map is of the source (W, D). NaN if the target does not vary, or all is of one fold.
+    """
+    inputs = np.hstack([np.ones((len(source), 1)), source - source.mean(axis=0)])
+    error = missed(inputs, target, fold, ridge)
+    return float(_share(error, ((target - target.mean(axis=0)) ** 2).sum()))
 
 
 def missed(inputs: np.ndarray, target: np.ndarray, fold: np.ndarray, ridge: float) -> float:

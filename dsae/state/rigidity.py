@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dsae.state.predictability import evenly, folds, missed
+from dsae.state.predictability import affine_share, evenly, folds
 
 SPAN = 10  # frames, over which movements are compared: half a second at 20 Hz
 RESTS = 0.3  # of the usual movement, below which there is none
@@ -140,12 +140,10 @@ def bond(places: np.ndarray, present: np.ndarray, point: int, other: int, pairs:
         return LOOSE
     frames = pairs.frames[seen]
     target, source = places[frames, point], places[frames, other]
-    inputs = np.hstack([np.ones((len(source), 1)), source - source.mean(axis=0)])
-    error = missed(inputs, target, pairs.folds[seen], RIDGE)
-    total = ((target - target.mean(axis=0)) ** 2).sum()
+    alike = affine_share(source, target, pairs.folds[seen], RIDGE)
     tracks = [_Track.of(places[:, k], present[:, k], starts) for k in (point, other)]
     apart = max(_alone(*tracks), _alone(*tracks[::-1]))
-    return Bond(float(1 - error / total), apart) if total > 0 else LOOSE
+    return LOOSE if math.isnan(alike) else Bond(alike, apart)
 
 
 class _Track(NamedTuple):
