@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from filtering_errors import BEFORE, FAR, OUT, STEPS, Half, Track, black_out, ratio, velocities
 
-from data.dataset import Dataset
+from data.dataset import Dataset, spread
 from data.windows import Windows
 from dsae import checkpoint
 from dsae.commands import runs
@@ -80,7 +80,7 @@ def tracks_of(run: Path, data: Path | None) -> list[Track]:
     options = runs.trained_options(run)
     dataset = Dataset.open(data or options["data"])
     train, test = dataset.split(options["held_out"])
-    some = np.unique(np.linspace(0, len(train) - 1, EPISODES).round().astype(int))
+    some = spread(len(train), EPISODES)
     dt = 1 / float(dataset.meta["fps"])
     codes, keypoints, owners = [], [], []
     for half in ([train[i] for i in some], test):

@@ -28,7 +28,7 @@ import torch
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from data.dataset import Dataset
+from data.dataset import Dataset, spread
 from dsae import checkpoint, export
 from dsae.commands import runs
 from dsae.encoder import Encoder, as_float
@@ -91,7 +91,7 @@ def recorded(folder: Path) -> list[Moment]:
     dataset = Dataset.open(folder)
     camera = dataset.camera(None)
     moments = []
-    for number in np.linspace(0, len(dataset) - 1, EPISODES).round().astype(int):
+    for number in spread(len(dataset), EPISODES):
         episode = dataset.read(int(number), cameras=[camera])
         for index, frame in enumerate(episode.images[camera]):
             robot = {name: values[index] for name, values in episode.observations.items()}

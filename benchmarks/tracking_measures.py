@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from data.dataset import spread
 from data.windows import Windows
 from dsae.commands.codes import FIT_FRAMES
 from dsae.commands.state import recorded
@@ -88,6 +89,5 @@ def erased_recall(
 
 def state_episodes(train: Windows) -> list[fitting.Episode]:
     """Return some training episodes, for what is learned without labels."""
-    spread = np.linspace(0, len(train.episodes) - 1, min(STATE_EPISODES, len(train.episodes)))
-    numbers = [train.episodes[i] for i in spread.round().astype(int)]
+    numbers = [train.episodes[i] for i in spread(len(train.episodes), STATE_EPISODES)]
     return [recorded(train.dataset.read(number), train.camera) for number in numbers]

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data import index
 from data.episode import Episode, Header, read, read_header
 from data.errors import DataError
@@ -160,6 +163,11 @@ def rebuild_index(folder: str | Path) -> list[str]:
     entries, damaged = index.scan(folder)
     index.save(folder, entries)
     return damaged
+
+
+def spread(count: int, wanted: int) -> NDArray[np.int64]:
+    """Return at most `wanted` numbers below `count`, evenly spaced, first and last included."""
+    return np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64)
 
 
 def verify(folder: str | Path) -> list[str]:

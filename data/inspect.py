@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data import index
-from data.dataset import Dataset, existing, verify
+from data.dataset import Dataset, existing, spread, verify
 from data.episode import read_header, read_images
 from data.errors import DataError
 from data.files import leftovers, write_atomically
@@ -108,9 +108,9 @@ def contact_sheet(
     height, width, _ = dataset.image_shape(camera)
     scale = max(1, -(-SMALLEST_SIDE // min(height, width)))
     strips = []
-    for number in _spread(len(dataset), rows):
+    for number in spread(len(dataset), rows):
         frames = read_images(dataset.paths[number], camera)
-        chosen = frames[_spread(len(frames), columns)]
+        chosen = frames[spread(len(frames), columns)]
         enlarged = chosen.repeat(scale, axis=1).repeat(scale, axis=2)  # nearest neighbour
         label = _label(f"{number}", height * scale)
         blank = np.full_like(enlarged[0], 255)
@@ -121,11 +121,6 @@ def contact_sheet(
     )
     _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     write_atomically(Path(path), encoded.tobytes())
-
-
-def _spread(count: int, wanted: int) -> NDArray[np.int64]:
-    """At most `wanted` numbers below `count`, evenly spaced, first and last included."""
-    return np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64)
 
 
 def _label(text: str, height: int) -> NDArray[np.uint8]:

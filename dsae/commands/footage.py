@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from data.dataset import Dataset
+from data.dataset import Dataset, spread
 from data.windows import Windows
 from dsae.commands import runs
 from dsae.commands.beside import robot_of
@@ -75,9 +75,7 @@ class Footage:
 
         As many as tell how a code, or the robot's state, is spread.
         """
-        count = min(episodes, len(self.dataset))
-        chosen = np.linspace(0, len(self.dataset) - 1, count).round().astype(int)
-        shots = self._read(chosen.tolist())
+        shots = self._read(spread(len(self.dataset), episodes).tolist())
         return shots.some(min(frames, len(shots.images)))
 
     def _read(self, episodes: list[int]) -> Shots:

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from data.dataset import Dataset
+from data.dataset import Dataset, spread
 from data.episode import Episode
 from dsae import checkpoint
 from dsae.commands import runs
@@ -105,8 +105,7 @@ def _by_camera(folders: Sequence[Path], data: Path | None, device: Any) -> dict[
 def _chosen(dataset: Dataset, options: Options) -> list[int]:
     """Return the numbers of the training episodes to look at."""
     train, _ = dataset.split(runs.trained_options(options.run)["held_out"])
-    spread = np.linspace(0, len(train) - 1, min(options.episodes, len(train)))
-    return [train[i] for i in spread.round().astype(int)]
+    return [train[i] for i in spread(len(train), options.episodes)]
 
 
 def recorded(episode: Episode, camera: str) -> fitting.Episode:

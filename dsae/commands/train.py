@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from data.dataset import Dataset
+from data.dataset import Dataset, spread
 from data.windows import Windows
 from dsae import checkpoint, encoders, training
 from dsae.checkpoint import ENCODER_FILE
@@ -114,8 +114,7 @@ def training_episodes(dataset: Dataset, options: Options) -> tuple[int, ...]:
             f"--episodes {options.episodes}: {dataset.folder} has {len(episodes)} to learn from, "
             "besides the held-out ones"
         )
-    spread = np.linspace(0, len(episodes) - 1, options.episodes).round().astype(int)
-    return tuple(episodes[i] for i in spread)
+    return tuple(episodes[i] for i in spread(len(episodes), options.episodes))
 
 
 def _schedule(
