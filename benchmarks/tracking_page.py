@@ -24,18 +24,17 @@ TITLES = {
 
 def page(study: str, done: Sequence[Done], command: str) -> str:
     """Return the results as Markdown."""
-    minutes = {job["asked"]["minutes"] for job in done}
     lines = [
         f"# {TITLES[study]}",
         "",
         f"`{command}`, {datetime.date.today()}, {os.cpu_count()} cores {platform.machine()}, torch "
         f"{torch.__version__}.",
         "",
-        f"Budget: {', '.join(f'{m:g}' for m in sorted(minutes))} minutes a training of its own "
-        "processor time, one thread, 8 windows a step. Error: mean distance, in thousandths of the "
-        "image's width, of the best single point (chosen, with an affine map, on training "
-        f"episodes) on held-out episodes; tracked is below {1000 * TRACKED:.0f}, half a pixel of "
-        "64. Medians over the seeds, the worst seed in brackets.",
+        "Minutes: of a training's own processor time, one thread, 8 windows a step. Error: mean "
+        "distance, in thousandths of the image's width, of the best single point (chosen, with an "
+        "affine map, on training episodes) on held-out episodes; tracked is below "
+        f"{1000 * TRACKED:.0f}, half a pixel of 64. Medians over the seeds, the worst seed in "
+        "brackets.",
         "",
         *(_cases(done) if study != "ablation" else _variants(done)),
     ]
@@ -46,8 +45,8 @@ def page(study: str, done: Sequence[Done], command: str) -> str:
 
 def _cases(done: Sequence[Done]) -> list[str]:
     lines = [
-        "| task | variant | keypoint | seeds | tracked | error | constant guess | steps |",
-        "|---|---|---|---|---|---|---|---|",
+        "| task | variant | keypoint | seeds | tracked | error | constant guess | minutes | steps |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for case, variant in _groups(done):
         runs = _of(done, case, variant)
@@ -56,7 +55,8 @@ def _cases(done: Sequence[Done]) -> list[str]:
             constant = 1000 * rows[0]["constant"] / runs[0]["width"]
             lines.append(
                 f"| {_title(case)} | {variant} | {_plain(name)} | {len(rows)} | {_count(rows)} "
-                f"| {_errors(runs, name)} | {constant:.0f} | {runs[0]['steps']} |"
+                f"| {_errors(runs, name)} | {constant:.0f} "
+                f"| {runs[0]['asked']['minutes']:g} | {runs[0]['steps']} |"
             )
     return lines
 
@@ -65,7 +65,10 @@ def _variants(done: Sequence[Done]) -> list[str]:
     cases = list(dict.fromkeys(tuple(job["asked"]["case"]) for job in done))
     names = {case: list(_of(done, case)[0]["keypoints"]) for case in cases}
     columns = [(case, name) for case in cases for name in names[case]]
+    minutes = {job["asked"]["minutes"] for job in done}
     lines = [
+        f"{', '.join(f'{m:g}' for m in sorted(minutes))} minutes a training.",
+        "",
         "| variant | " + " | ".join(f"{_title(c)}: {_plain(n)}" for c, n in columns) + " |",
         "|---" * (len(columns) + 1) + "|",
     ]

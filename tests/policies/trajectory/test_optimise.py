@@ -1,0 +1,71 @@
+"""The whole loop, on a problem whose optimum is known."""
+
+import numpy as np
+import pytest
+
+from policies.trajectory.costs import Cost, Offset, Term
+from policies.trajectory.dynamics import Prior, Rollouts
+from policies.trajectory.gaussian import propagate
+from policies.trajectory.lqr import Quadratic, backward
+from policies.trajectory.optimise import Optimiser, Step, noise
+from tests.policies.trajectory import systems
+from tests.policies.trajectory.systems import dynamics, roll, standing
+
+COST = Cost([Term(Offset(np.eye(2), np.zeros(2)), np.ones(systems.STEPS + 1), log=0.0)], 0.5)
+
+
+def optimum() -> float:
+    """The cost of the best controller, without exploration."""
+    zero = Rollouts(np.zeros((1, systems.STEPS + 1, 2)), np.zeros((1, systems.STEPS, 1)))
+    exact: Quadratic = COST.expand(zero)
+    best = backward(dynamics(), exact)
+    calm = best._replace(covariances=1e-12 * best.covariances)
+    return exact.expected(propagate(calm, dynamics()))
+
+
+def learned(iterations: int, seed: int) -> tuple[Optimiser, list[float]]:
+    rng = np.random.default_rng(seed)
+    optimiser = Optimiser(standing(), COST, Prior(), Step())
+    costs = []
+    for number in range(iterations):
+        shocks = noise(5, systems.STEPS, 1, rng)
+        costs.append(optimiser.learn(roll(optimiser.controller, shocks, rng), number).cost)
+    return optimiser, costs
+
+
+def test_the_cost_falls_to_the_optimum() -> None:
+    optimiser, costs = learned(12, 0)
+    rng = np.random.default_rng(99)
+    still = np.zeros((200, systems.STEPS, 1))
+    reached = COST.values(roll(optimiser.best, still, rng)).sum(axis=1).mean()
+    begun = COST.values(roll(standing(), still, rng)).sum(axis=1).mean()
+    assert costs[-1] < 0.5 * costs[0]
+    assert reached - optimum() < 0.05 * (begun - optimum())
+
+
+def test_the_best_controller_is_kept_when_a_later_one_is_worse() -> None:
+    optimiser, costs = learned(8, 1)
+    assert optimiser.best_cost == pytest.approx(min(costs))
+    bad = standing()._replace(offsets=np.full((systems.STEPS, 1), 50.0))
+    kept = optimiser.best
+    optimiser.controller = bad
+    rng = np.random.default_rng(2)
+    told = optimiser.learn(roll(bad, noise(5, systems.STEPS, 1, rng), rng), 8)
+    assert told.rolled_back
+    assert optimiser.best is kept
+    # Learning goes on from the best one.
+    mean = np.abs(optimiser.controller.offsets).max()
+    assert mean < 10
+
+
+def test_noise_is_smooth_and_of_unit_variance() -> None:
+    shocks = noise(400, 100, 3, np.random.default_rng(3))
+    assert shocks.std() == pytest.approx(1, abs=0.02)
+    neighbours = np.mean(shocks[:, 1:] * shocks[:, :-1])
+    far = np.mean(shocks[:, 20:] * shocks[:, :-20])
+    assert neighbours > 0.9
+    assert abs(far) < 0.05
+
+
+def test_the_same_seed_gives_the_same_controller() -> None:
+    np.testing.assert_array_equal(learned(3, 4)[0].controller.gains, learned(3, 4)[0].controller.gains)
