@@ -16,13 +16,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from tracking_measures import measure
+from tracking_measures import follow, measure
 from tracking_page import page
 
 from data.dataset import Dataset
@@ -105,6 +105,8 @@ class Job(NamedTuple):
     minutes: float
     out: Path
     again: bool
+    states: bool
+    """Whether presence, pruning and goals are measured as well."""
 
     @property
     def label(self) -> str:
@@ -116,7 +118,10 @@ class Job(NamedTuple):
     def asked(self) -> dict[str, Any]:
         """What decides the figures."""
         parts = self._asdict() | {"case": list(self.case)}
-        return {k: v for k, v in parts.items() if k not in ("out", "again")}
+        return {k: v for k, v in parts.items() if k not in ("out", "again", "states")}
+
+
+Measured = Callable[[Encoder, Windows, Windows], dict[str, Any]]
 
 
 def main() -> None:
@@ -164,7 +169,7 @@ def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
             for name, variant in variants.items():
                 if not arguments.variants or name in arguments.variants:
                     rest = seed, arguments.minutes, arguments.out, arguments.again
-                    yield Job(case, name, *variant, *rest)
+                    yield Job(case, name, *variant, *rest, arguments.study == "tasks")
 
 
 def collect(case: Case, arguments: argparse.Namespace) -> None:
@@ -195,8 +200,9 @@ def run(job: Job) -> dict[str, Any]:
     dataset = Dataset.open(job.out / "data" / job.case.name)
     train, test = (Windows(dataset, None, part) for part in dataset.split(HELD_OUT))
     folder = job.out / job.label
+    figures_of: Measured = measure if job.states else follow
     if path.exists():
-        return written(path, job, kept | measure(checkpoint.load(folder), train, test))
+        return written(path, job, kept | figures_of(checkpoint.load(folder), train, test))
     encoder = encoders.create(job.encoder, train.frame_shape, seed=job.seed, settings=job.settings)
     config = training.Config(
         steps=planned_steps(job, encoder, train), batch=8, learning_rate=2e-3, seed=job.seed
@@ -206,7 +212,7 @@ def run(job: Job) -> dict[str, Any]:
     seconds = time.process_time() - begin
     figures = {"asked": job.asked, "steps": config.steps, "seconds": seconds}
     (folder / checkpoint.CHECKPOINT_FILE).unlink(missing_ok=True)
-    return written(path, job, figures | measure(encoder, train, test))
+    return written(path, job, figures | figures_of(encoder, train, test))
 
 
 def written(path: Path, job: Job, figures: dict[str, Any]) -> dict[str, Any]:
@@ -228,7 +234,8 @@ def planned_steps(job: Job, encoder: Encoder, windows: Windows) -> int:
 def summary(figures: dict[str, Any]) -> str:
     """Return the errors in a line."""
     cells = [f"{name} {row['error']:.2f}" for name, row in figures["keypoints"].items()]
-    return f"{', '.join(cells)}; {figures['kept']} kept"
+    kept = f"; {figures['kept']} kept" if "kept" in figures else ""
+    return f"{', '.join(cells)}{kept}"
 
 
 if __name__ == "__main__":

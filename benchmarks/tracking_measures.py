@@ -15,17 +15,45 @@ from dsae.metrics.goals import goal_correlation
 from dsae.metrics.presence import erase, presence_score
 from dsae.metrics.tracking import TRACKED, constant_errors, tracking_errors
 from dsae.state import fitting
-from dsae.state.perception import Perception
+from dsae.state.perception import Percept, Perception, places_of
 
 STATE_EPISODES = 60  # training episodes that presence, noise and pruning are fitted on
 ERASED_EVERY = 3  # of the frames in which an object is visible, one is looked at without it
 ERASED_RADIUS = 6 / 64  # of the width: covers the blocks, cylinders and discs of our tasks
 
 
+def follow(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
+    """Return how each keypoint is followed by the point that does so best."""
+    learned, seen = (
+        places_of(encoder, frames) for frames in (train.frames[some(train)], test.frames)
+    )
+    return {"width": test.frame_shape[1], "keypoints": followed(learned, seen, train, test)}
+
+
+def followed(
+    learned: Percept, seen: Percept, train: Windows, test: Windows
+) -> dict[str, dict[str, Any]]:
+    """Return a row for each keypoint, of percepts of `some` training and of all other frames."""
+    truth = train.keypoints[some(train)], test.keypoints
+    rows = zip(
+        tracking_errors(learned.places, truth[0], seen.places, truth[1]),
+        constant_errors(*truth),
+        strict=True,
+    )
+    return {
+        name: {
+            "error": row.error,
+            "tracked": row.error < TRACKED * test.frame_shape[1],
+            "point": row.point,
+            "constant": constant,
+        }
+        for name, (row, constant) in zip(test.keypoint_names, rows, strict=True)
+    }
+
+
 def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
     """Return how each keypoint is followed: by any point, by a kept one, and whether it says so."""
     height, width, _ = train.frame_shape
-    fit = np.arange(0, len(train.frames), -(-len(train.frames) // FIT_FRAMES))
     episodes = state_episodes(train)
     try:
         perception, pruning = fitting.fit(encoder, episodes, rate=20.0)
@@ -33,27 +61,18 @@ def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
         perception, pruning = fitting.fit(encoder, episodes, 20.0, fitting.Config(prune=False))
     categories = pruning.categories if pruning else ()
     numbers = np.flatnonzero(perception.kept) if pruning else np.zeros(0, int)
-    learned, seen = perception.see(train.frames[fit]), perception.see(test.frames)
-    truth = train.keypoints[fit], test.keypoints
-    every = tracking_errors(learned.places, truth[0], seen.places, truth[1])
-    kept = (
-        tracking_errors(learned.places[:, numbers], truth[0], seen.places[:, numbers], truth[1])
-        if len(numbers)
-        else every
-    )
-    constant = constant_errors(*truth)
-    background = np.median(train.frames[fit[::8]], axis=0).astype(np.uint8)
-    rows = {}
-    for i, name in enumerate(test.keypoint_names):
+    learned, seen = perception.see(train.frames[some(train)]), perception.see(test.frames)
+    rows = followed(learned, seen, train, test)
+    kept_rows = {}
+    if len(numbers):
+        chosen = [one._replace(places=one.places[:, numbers]) for one in (learned, seen)]
+        kept_rows = followed(chosen[0], chosen[1], train, test)
+    background = np.median(train.frames[some(train)][::8], axis=0).astype(np.uint8)
+    for i, (name, row) in enumerate(rows.items()):
         visible = test.keypoints[:, i, 2] > 0.5
-        rows[name] = {
-            "error": every[i].error,
-            "tracked": every[i].error < TRACKED * width,
-            "constant": constant[i],
-            "kept_error": kept[i].error if len(numbers) else float("nan"),
-            "presence": presence_score(seen.present[:, every[i].point], visible)._asdict(),
-            "erased": erased_recall(perception, every[i].point, test, i, background),
-        }
+        row["kept_error"] = kept_rows[name]["error"] if kept_rows else float("nan")
+        row["presence"] = presence_score(seen.present[:, row["point"]], visible)._asdict()
+        row["erased"] = erased_recall(perception, row["point"], test, i, background)
     moved = [
         i for i, name in enumerate(test.keypoint_names) if not name.startswith(("goal", "hook"))
     ]
@@ -73,6 +92,11 @@ def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
         "categories": list(categories),
         "goals": {name: state.mean_or_nan(value) for name, value in goals._asdict().items()},
     }
+
+
+def some(train: Windows) -> slice:
+    """Return which training frames points and maps are fitted on."""
+    return slice(None, None, -(-len(train.frames) // FIT_FRAMES))
 
 
 def erased_recall(

@@ -34,7 +34,7 @@ def page(study: str, done: Sequence[Done], command: str) -> str:
         "distance, in thousandths of the image's width, of the best single point (chosen, with an "
         "affine map, on training episodes) on held-out episodes; tracked is below "
         f"{1000 * TRACKED:.0f}, half a pixel of 64. Medians over the seeds, the worst seed in "
-        "brackets.",
+        "brackets. Constant: error of the best guess that is always the same.",
         "",
         *(_cases(done) if study != "ablation" else _variants(done)),
     ]
@@ -45,7 +45,7 @@ def page(study: str, done: Sequence[Done], command: str) -> str:
 
 def _cases(done: Sequence[Done]) -> list[str]:
     lines = [
-        "| task | variant | keypoint | seeds | tracked | error | constant guess | minutes | steps |",
+        "| task | variant | keypoint | seeds | tracked | error | constant | minutes | steps |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for case, variant in _groups(done):
