@@ -20,6 +20,9 @@ LEAST = 1 / 32  # halves of the image's shorter side, the smallest usual movemen
 RARE = 0.02  # share of the frames from which movements begin, below which they are accidents
 RIDGE = 1e-6  # per frame: keeps the map defined for a point that lies still
 WEAK = 1.4  # times its total is another one's on its thing: a point that is not chosen
+STIRS = 3.0  # times as large may be, of two points on one thing, the share of a point's variance
+# that lies within episodes
+QUIET = 0.03  # share below which that is the noise of something that does not move
 NEAR = 0.02  # of the others' places, by which a point may tell less than the best and be chosen
 FEWEST = 20  # frames below which two points were not seen together
 
@@ -77,11 +80,15 @@ def standings(
     most: int = 1,
     leads: Mapping[int, float] = {},
     resting: Collection[int] = (),
+    stirs: Mapping[int, float] = {},
 ) -> dict[int, Standing]:
     """Choose on each thing the `most` points that stand for it; only points in `totals` count.
 
     Places are (N, K, 2), present (N, K); `alike` and `apart` are the limits of a `Bond` between
     points on one thing; two that are `resting` within episodes have no movements to compare.
+    What `stirs` is the share of each point's variance that lies within episodes, if known: it is
+    the same for all of a thing. A loop that hangs on a hook for most of an episode is not the hook,
+    however well the hook's place tells its own.
 
     The point is chosen that tells most of the others' places: measured against the truth it is the
     most exact one, since errors are its own, and it is not on a part that moves less (a shoulder
@@ -96,7 +103,9 @@ def standings(
     bound = {
         pair
         for pair, b in bonds.items()
-        if b.alike >= alike and (b.apart <= apart or all(k in resting for k in pair))
+        if b.alike >= alike
+        and (b.apart <= apart or all(k in resting for k in pair))
+        and _stir_alike(*(stirs.get(k, 1.0) for k in pair))
     }
     found, others = {}, {}
     for k in totals:
@@ -122,6 +131,10 @@ def standings(
             best = max(same, key=lambda other: bonds[k, other].alike)
             found[k] = found[k]._replace(repeats=best, bond=bonds[k, best])
     return found
+
+
+def _stir_alike(share: float, other: float) -> bool:
+    return max(share, other) <= STIRS * max(min(share, other), QUIET)
 
 
 def bond(places: np.ndarray, present: np.ndarray, point: int, other: int, pairs: Pairs) -> Bond:

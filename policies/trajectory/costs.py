@@ -146,10 +146,14 @@ class Cost(NamedTuple):
             bent = np.einsum("tij,tj->ti", hessian, states)
             matrices[:, :size, :size] += hessian / count
             vectors[:, :size] += (gradient - bent) / count
-            constants = constants + (
-                0.5 * np.einsum("ti,ti->t", states, bent)
-                - np.einsum("ti,ti->t", gradient, states)
-            ) / count
+            constants = (
+                constants
+                + (
+                    0.5 * np.einsum("ti,ti->t", states, bent)
+                    - np.einsum("ti,ti->t", gradient, states)
+                )
+                / count
+            )
         square = 0.5 * self.action_weight * np.sum(rollouts.actions**2, axis=2).mean(axis=0)
         constants[:-1] -= square  # which the matrices hold exactly
         matrices[:-1, size:, size:] += self.action_weight * np.eye(actions)

@@ -97,7 +97,9 @@ def update(old: Controller, dynamics: Dynamics, cost: Quadratic, bound: float) -
         if found.divergence >= bound * (1 - CLOSE):
             break
     if best is None:
-        raise PolicyError("no step within the bound was found: the cost or the dynamics are no good")
+        raise PolicyError(
+            "no step within the bound was found: the cost or the dynamics are no good"
+        )
     return best
 
 

@@ -158,6 +158,31 @@ def test_of_nearly_equals_the_one_that_leads_most_stands_for_its_thing() -> None
     assert chosen({**totals, 2: 0.5}, leads={0: 0.97, 1: 0.98, 2: 0.996}) == [1]
 
 
+def test_what_comes_to_hang_on_a_thing_is_not_that_thing() -> None:
+    """A loop comes to a hook early; when it passes before the hook, the hook's point wobbles."""
+    world, rng = scene(), np.random.default_rng(4)
+    frame = np.arange(len(world.episodes)) - np.searchsorted(world.episodes, world.episodes)
+    coming = np.clip(1 - frame / 30, 0, 1)[:, None]
+    wobble = 0.3 * coming * rng.normal(size=(len(frame), 1))
+    hook, loop = world.goal + 0.1 * wobble, world.goal + 0.45 * coming + 0.1 * wobble
+    places = np.stack([hook + world.noise(0), hook + world.noise(1), loop + world.noise(2)], axis=1)
+    present, pairs = np.ones(places.shape[:2], bool), Pairs.of(world.episodes, 4000)
+
+    def chosen(stirs: dict[int, float]) -> list[int]:
+        found = standings(
+            {0: 0.9, 1: 0.85, 2: 0.8}, places, present, pairs, alike=0.8, apart=1.0, stirs=stirs
+        )
+        return [k for k, each in found.items() if each.repeats is None]
+
+    assert chosen({}) == [0]
+    shares = {}
+    for k in range(3):
+        means = np.stack([places[world.episodes == e, k].mean(0) for e in world.episodes])
+        shares[k] = float((places[:, k] - means).var(0).sum() / places[:, k].var(0).sum())
+    print(shares)
+    assert chosen(shares) == [0, 2]
+
+
 def test_what_rests_is_compared_by_its_places_alone() -> None:
     """In other frames each of the two leaps away, as points do on something hidden for a moment."""
     world, rng = scene(), np.random.default_rng(3)

@@ -56,9 +56,7 @@ def test_behind_the_object_costs_least() -> None:
 def test_a_quadratic_cost_is_expanded_exactly() -> None:
     weights = ramp(STEPS)
     cost = Cost([Term(RESIDUALS["offset"], weights, square=2.0, log=0.0)], action_weight=0.7)
-    rolled = Rollouts(
-        RNG.normal(size=(6, STEPS + 1, STATES)), RNG.normal(size=(6, STEPS, ACTIONS))
-    )
+    rolled = Rollouts(RNG.normal(size=(6, STEPS + 1, STATES)), RNG.normal(size=(6, STEPS, ACTIONS)))
     joint = np.concatenate([rolled.states[:, :-1], rolled.actions], axis=2)
 
     def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

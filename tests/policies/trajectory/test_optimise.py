@@ -68,4 +68,6 @@ def test_noise_is_smooth_and_of_unit_variance() -> None:
 
 
 def test_the_same_seed_gives_the_same_controller() -> None:
-    np.testing.assert_array_equal(learned(3, 4)[0].controller.gains, learned(3, 4)[0].controller.gains)
+    np.testing.assert_array_equal(
+        learned(3, 4)[0].controller.gains, learned(3, 4)[0].controller.gains
+    )
