@@ -67,7 +67,7 @@ def _variants(done: Sequence[Done]) -> list[str]:
     columns = [(case, name) for case in cases for name in names[case]]
     minutes = {job["asked"]["minutes"] for job in done}
     lines = [
-        f"{', '.join(f'{m:g}' for m in sorted(minutes))} minutes a training.",
+        f"Minutes a training: {', '.join(f'{m:g}' for m in sorted(minutes))}.",
         "",
         "| variant | " + " | ".join(f"{_title(c)}: {_plain(n)}" for c, n in columns) + " |",
         "|---" * (len(columns) + 1) + "|",
