@@ -6,7 +6,7 @@ import numpy as np
 
 from data.dataset import spread
 from data.windows import Windows
-from dsae.commands.codes import FIT_FRAMES
+from dsae.commands.codes import Split
 from dsae.commands.state import recorded
 from dsae.encoder import Encoder
 from dsae.errors import DsaeError
@@ -24,17 +24,16 @@ ERASED_RADIUS = 6 / 64  # of the width: covers the blocks, cylinders and discs o
 
 def follow(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
     """Return how each keypoint is followed by the point that does so best."""
-    learned, seen = (
-        places_of(encoder, frames) for frames in (train.frames[some(train)], test.frames)
-    )
+    fitted = Split(train, test).fitted
+    learned, seen = (places_of(encoder, frames) for frames in (train.frames[fitted], test.frames))
     return {"width": test.frame_shape[1], "keypoints": followed(learned, seen, train, test)}
 
 
 def followed(
     learned: Percept, seen: Percept, train: Windows, test: Windows
 ) -> dict[str, dict[str, Any]]:
-    """Return a row for each keypoint, of percepts of `some` training and of all other frames."""
-    truth = train.keypoints[some(train)], test.keypoints
+    """Return a row for each keypoint, of percepts of the `Split.fitted` and of the test frames."""
+    truth = train.keypoints[Split(train, test).fitted], test.keypoints
     rows = zip(
         tracking_errors(learned.places, truth[0], seen.places, truth[1]),
         constant_errors(*truth),
@@ -61,13 +60,14 @@ def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
         perception, pruning = fitting.fit(encoder, episodes, 20.0, fitting.Config(prune=False))
     categories = pruning.categories if pruning else ()
     numbers = np.flatnonzero(perception.kept) if pruning else np.zeros(0, int)
-    learned, seen = perception.see(train.frames[some(train)]), perception.see(test.frames)
+    some = train.frames[Split(train, test).fitted]
+    learned, seen = perception.see(some), perception.see(test.frames)
     rows = followed(learned, seen, train, test)
     kept_rows = {}
     if len(numbers):
         chosen = [one._replace(places=one.places[:, numbers]) for one in (learned, seen)]
         kept_rows = followed(chosen[0], chosen[1], train, test)
-    background = np.median(train.frames[some(train)][::8], axis=0).astype(np.uint8)
+    background = np.median(some[::8], axis=0).astype(np.uint8)
     for i, (name, row) in enumerate(rows.items()):
         visible = test.keypoints[:, i, 2] > 0.5
         row["kept_error"] = kept_rows[name]["error"] if kept_rows else float("nan")
@@ -92,11 +92,6 @@ def measure(encoder: Encoder, train: Windows, test: Windows) -> dict[str, Any]:
         "categories": list(categories),
         "goals": {name: state.mean_or_nan(value) for name, value in goals._asdict().items()},
     }
-
-
-def some(train: Windows) -> slice:
-    """Return which training frames points and maps are fitted on."""
-    return slice(None, None, -(-len(train.frames) // FIT_FRAMES))
 
 
 def erased_recall(

@@ -95,6 +95,11 @@ class Score(NamedTuple):
     """What it is among the points on its thing; of the points that pass all other tests."""
 
     @property
+    def stirs(self) -> float:
+        """Share of its variance that lies within episodes; 0 for what never moves."""
+        return (self.within / self.movement) ** 2 if self.movement > 0 else 0.0
+
+    @property
     def figures(self) -> dict[str, Any]:
         """Return everything by name, flat, as JSON knows it but for NaN."""
         own = {k: v for k, v in self._asdict().items() if k not in ("predicted", "standing")}

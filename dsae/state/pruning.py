@@ -135,7 +135,7 @@ def prune(
         Pairs.of(episodes, config.samples),
         leads={k: score.effector for k, score in enumerate(scores) if score.body},
         resting=[k for k, score in enumerate(scores) if score.rests],
-        stirs={k: (s.within / s.movement) ** 2 for k, s in enumerate(scores) if s.movement > 0},
+        stirs={k: score.stirs for k, score in enumerate(scores)},
         alike=config.alike,
         apart=config.apart,
         most=config.per_thing,

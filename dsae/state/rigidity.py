@@ -101,11 +101,11 @@ def standings(
         (k, other): bond(places, present, k, other, pairs) for k, other in permutations(totals, 2)
     }
     bound = {
-        pair
-        for pair, b in bonds.items()
+        (k, other)
+        for (k, other), b in bonds.items()
         if b.alike >= alike
-        and (b.apart <= apart or all(k in resting for k in pair))
-        and _stir_alike(*(stirs.get(k, 1.0) for k in pair))
+        and (b.apart <= apart or (k in resting and other in resting))
+        and _stir_alike(stirs.get(k, 1.0), stirs.get(other, 1.0))
     }
     found, others = {}, {}
     for k in totals:

@@ -1,4 +1,4 @@
-"""Costs of a trajectory: distances that the state is linear in, actions, velocities.
+"""Costs of a trajectory: distances of what the state tells, actions, velocities.
 
 A distance d costs ½ w₂ d² + ½ w_log log(α + d²): the square pulls from afar, the logarithm makes
 the last millimetres worth it (Levine, Wagener & Abbeel 2015).
@@ -124,18 +124,21 @@ class Cost(NamedTuple):
 
     def values(self, rollouts: Rollouts) -> np.ndarray:
         """Return the cost of each step, and of the last state, (N, T + 1)."""
-        total = np.sum([term.values(rollouts.states) for term in self.terms], axis=0)
+        total = self._of_states(rollouts.states)
         total[:, :-1] += 0.5 * self.action_weight * np.sum(rollouts.actions**2, axis=2)
         return total
+
+    def _of_states(self, states: np.ndarray) -> np.ndarray:
+        """Return what all terms say of states (N, T + 1, X), (N, T + 1)."""
+        return np.sum([term.values(states) for term in self.terms], axis=0)
 
     def expand(self, rollouts: Rollouts) -> Quadratic:
         """Return the quadratic expansion, the mean of those round each rollout."""
         count, steps, actions = rollouts.actions.shape
         size = rollouts.states.shape[2]
-        values = self.values(rollouts).mean(axis=0)
         matrices = np.zeros((steps + 1, size + actions, size + actions))
         vectors = np.zeros((steps + 1, size + actions))
-        constants = values
+        constants = self._of_states(rollouts.states).mean(axis=0)
         for states in rollouts.states:
             gradient, hessian = np.zeros((steps + 1, size)), np.zeros((steps + 1, size, size))
             for term in self.terms:
@@ -146,16 +149,7 @@ class Cost(NamedTuple):
             bent = np.einsum("tij,tj->ti", hessian, states)
             matrices[:, :size, :size] += hessian / count
             vectors[:, :size] += (gradient - bent) / count
-            constants = (
-                constants
-                + (
-                    0.5 * np.einsum("ti,ti->t", states, bent)
-                    - np.einsum("ti,ti->t", gradient, states)
-                )
-                / count
-            )
-        square = 0.5 * self.action_weight * np.sum(rollouts.actions**2, axis=2).mean(axis=0)
-        constants[:-1] -= square  # which the matrices hold exactly
+            constants += np.einsum("ti,ti->t", 0.5 * bent - gradient, states) / count
         matrices[:-1, size:, size:] += self.action_weight * np.eye(actions)
         return Quadratic(
             matrices[:-1],

@@ -2,7 +2,7 @@
 
 At each time step the few samples [x; u; x′] are a Gaussian whose mean and covariance are the
 posterior under a normal-inverse-Wishart prior; the prior's parameters come from a mixture fitted
-to the transitions of all times and of earlier iterations (Levine & Abbeel 2014, section 3.2).
+to the transitions of all times and of earlier iterations (Levine & Abbeel 2014).
 Conditioning that Gaussian on [x; u] gives the dynamics.
 """
 
@@ -83,12 +83,10 @@ def fit(rollouts: Rollouts, prior: Prior | None) -> Dynamics:
 
     Without a prior the least-squares fit, which needs N > X + U rollouts.
     """
-    _, steps, _ = rollouts.actions.shape
     size = rollouts.states.shape[2]
     inputs = size + rollouts.actions.shape[2]
     matrices, offsets, covariances = [], [], []
-    for step in range(steps):
-        points = rollouts.transitions[:, step] if step == 0 else _at(rollouts, step)
+    for points in rollouts.transitions.swapaxes(0, 1):
         mean, joint = posterior(points, prior)
         regularised = joint[:inputs, :inputs] + REGULARISATION * np.eye(inputs)
         matrix = np.linalg.solve(regularised, joint[:inputs, inputs:]).T
@@ -107,16 +105,11 @@ def fit(rollouts: Rollouts, prior: Prior | None) -> Dynamics:
     )
 
 
-def _at(rollouts: Rollouts, step: int) -> np.ndarray:
-    return np.concatenate(
-        [rollouts.states[:, step], rollouts.actions[:, step], rollouts.states[:, step + 1]], axis=1
-    )
-
-
 def posterior(points: np.ndarray, prior: Prior | None) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and covariance of points (N, D) under the prior.
 
-    Σ = (Φ + N Σ̂ + N m / (N + m) (μ̂ − μ₀)(μ̂ − μ₀)ᵀ) / (N + n₀), with m = n₀ = 1 as in the paper.
+    Σ = (Φ + N Σ̂ + N m / (N + m) (μ̂ − μ₀)(μ̂ − μ₀)ᵀ) / (N + n₀), with m = n₀ = 1: the
+    prior counts as one rollout.
     """
     count = len(points)
     mean = points.mean(axis=0)

@@ -87,7 +87,7 @@ def divergence(new: Controller, old: Controller, trajectory: Trajectory) -> np.n
 
     The expectation is over the states of `trajectory`, which is the new controller's. Summed over
     the steps it is the divergence of the distributions over trajectories, the dynamics being the
-    same (Levine & Abbeel 2014, section 3).
+    same (Levine & Abbeel 2014).
     """
     states = old.gains.shape[2]
     mean = trajectory.means[:, :states]

@@ -4,7 +4,7 @@ min_p Σ_t E_p[l(x_t, u_t)]   so that   KL(p(τ) ‖ p̂(τ)) ≤ ε
 
 For a multiplier η of the constraint the minimum is the LQR solution of the cost l/η − log p̂(u|x),
 its maximum-entropy form with Σ_t = Q_uu⁻¹; the dual is searched for the η at which the divergence
-is ε (Levine & Abbeel 2014, section 3.1).
+is ε (Levine & Abbeel 2014).
 """
 
 from typing import NamedTuple
@@ -81,20 +81,24 @@ def update(old: Controller, dynamics: Dynamics, cost: Quadratic, bound: float) -
     PolicyError if no multiplier up to `ETA_HIGH` gives a controller.
     """
     low, high = np.log(ETA_LOW), np.log(ETA_HIGH)
+    penalty = _penalty(old)
     best: Update | None = None
     for _ in range(SEARCHES):
         eta = float(np.exp((low + high) / 2))
         try:
-            found = _solved(old, dynamics, cost, eta)
+            controller = backward(dynamics, cost, penalty, eta)
         except NotPositive:
             low = np.log(eta)
             continue
-        if found.divergence > bound * (1 + CLOSE):
+        trajectory = propagate(controller, dynamics)
+        total = float(divergence(controller, old, trajectory).sum())
+        if not total <= bound * (1 + CLOSE):  # nor if it is no number
             low = np.log(eta)
             continue
-        best = found if best is None or found.divergence >= best.divergence else best
+        if best is None or total >= best.divergence:
+            best = Update(controller, trajectory, eta, total)
         high = np.log(eta)
-        if found.divergence >= bound * (1 - CLOSE):
+        if total >= bound * (1 - CLOSE):
             break
     if best is None:
         raise PolicyError(
@@ -103,26 +107,23 @@ def update(old: Controller, dynamics: Dynamics, cost: Quadratic, bound: float) -
     return best
 
 
-def _solved(old: Controller, dynamics: Dynamics, cost: Quadratic, eta: float) -> Update:
-    controller = backward(dynamics, cost, old, eta)
-    trajectory = propagate(controller, dynamics)
-    total = float(divergence(controller, old, trajectory).sum())
-    return Update(controller, trajectory, eta, total if np.isfinite(total) else np.inf)
-
-
 def backward(
-    dynamics: Dynamics, cost: Quadratic, old: Controller | None = None, eta: float = 1.0
+    dynamics: Dynamics,
+    cost: Quadratic,
+    penalty: tuple[np.ndarray, np.ndarray] | None = None,
+    eta: float = 1.0,
 ) -> Controller:
     """Solve the linear-quadratic problem l/η − log p̂(u|x) backwards in time.
 
-    Without an old controller that is plain LQR, Σ_t = Q_uu⁻¹ being the maximum-entropy policy's.
-    Raises NotPositive if some Q_uu is not positive definite.
+    The penalty −log p̂(u|x) is matrices (T, X+U, X+U) and vectors (T, X+U). Without it that is
+    plain LQR, Σ_t = Q_uu⁻¹ being the maximum-entropy policy's. Raises NotPositive if some Q_uu is
+    not positive definite.
     """
     states = dynamics.matrices.shape[1]
     value, slope = symmetric(cost.last_matrix) / eta, cost.last_vector / eta
-    extra, push = _penalty(old) if old else (np.zeros_like(cost.matrices), 0 * cost.vectors)
-    quadratic = symmetric(cost.matrices) / eta + extra
-    linear = cost.vectors / eta + push
+    quadratic, linear = symmetric(cost.matrices) / eta, cost.vectors / eta
+    if penalty:
+        quadratic, linear = quadratic + penalty[0], linear + penalty[1]
     gains, offsets, covariances = [], [], []
     for step in reversed(range(len(quadratic))):
         matrix = dynamics.matrices[step]

@@ -1,6 +1,5 @@
 """The loop: roll out, fit dynamics, take a KL-constrained step, adapt its length, keep the best."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -64,12 +63,21 @@ class Optimiser:
     """Improves one controller; `learn` takes the rollouts of `controller` and replaces it."""
 
     def __init__(self, controller: Controller, cost: Cost, prior: Prior, step: Step) -> None:
-        self.controller, self.best = controller, controller
-        self.best_cost = np.inf
+        self.controller = controller
         self._cost, self._prior, self._step = cost, prior, step
         self._multiplier = 1.0
         self._last: _Fit | None = None
         self._best: _Fit | None = None
+
+    @property
+    def best(self) -> Controller:
+        """The controller whose rollouts cost least; at first the one that there is."""
+        return self._best.controller if self._best else self.controller
+
+    @property
+    def best_cost(self) -> float:
+        """What they cost in the mean; infinite at first."""
+        return self._best.cost if self._best else np.inf
 
     def learn(self, rollouts: Rollouts, seed: int) -> Iteration:
         """Take a step on what rollouts of `controller` show."""
@@ -91,7 +99,7 @@ class Optimiser:
             now = self._best
             self._multiplier = max(self._step.low, 0.5 * self._multiplier)
         elif self._best is None or now.cost < self._best.cost:
-            self._best, self.best, self.best_cost = now, now.controller, now.cost
+            self._best = now
         bound = self._step.bound * self._multiplier * now.controller.steps
         found = update(now.controller, now.dynamics, now.expansion, bound)
         self.controller, self._last = found.controller, now
@@ -107,8 +115,9 @@ class Optimiser:
 
     def _adapt(self, before: _Fit, now: _Fit) -> tuple[float, float]:
         """Change the multiplier by how far the last step did what it promised."""
-        promised = before.value(before.controller) - before.value(now.controller)
-        brought = before.value(before.controller) - now.value(now.controller)
+        begun = before.value(before.controller)
+        promised = begun - before.value(now.controller)
+        brought = begun - now.value(now.controller)
         # A step's true gain is quadratic in its length; this is its optimum (Levine & Abbeel).
         factor = promised / (2 * max(1e-4, promised - brought))
         factor = float(np.clip(factor, 0.1, 5.0))
@@ -131,7 +140,3 @@ def noise(count: int, steps: int, actions: int, rng: np.random.Generator) -> np.
     impulse[0] = 1
     kernel = gaussian_filter1d(impulse, SMOOTHING, mode="wrap")
     return smooth / np.sqrt(np.sum(kernel**2))
-
-
-Sampler = Callable[[Controller, np.ndarray], Rollouts]
-"""Rolls a controller out, once for each of the noises (N, T, U)."""

@@ -1,10 +1,10 @@
 """Fitted dynamics against a system that is known."""
 
 import numpy as np
+import systems
+from systems import A, B, roll, standing
 
 from policies.trajectory.dynamics import Prior, Rollouts, fit
-from tests.policies.trajectory import systems
-from tests.policies.trajectory.systems import A, B, roll, standing
 
 TRUE = np.hstack([A, B])
 

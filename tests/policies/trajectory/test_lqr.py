@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+import systems
 from scipy.linalg import solve_discrete_are
+from systems import A, B, dynamics, roll, standing
 
 from policies.trajectory.gaussian import Controller, divergence, propagate
 from policies.trajectory.lqr import Quadratic, backward, update
-from tests.policies.trajectory import systems
-from tests.policies.trajectory.systems import A, B, dynamics, roll, standing
 
 Q, R = np.diag([3.0, 0.5]), np.array([[0.2]])
 

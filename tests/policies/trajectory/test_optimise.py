@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+import systems
+from systems import dynamics, roll, standing
 
 from policies.trajectory.costs import Cost, Offset, Term
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import propagate
 from policies.trajectory.lqr import Quadratic, backward
 from policies.trajectory.optimise import Optimiser, Step, noise
-from tests.policies.trajectory import systems
-from tests.policies.trajectory.systems import dynamics, roll, standing
 
 COST = Cost([Term(Offset(np.eye(2), np.zeros(2)), np.ones(systems.STEPS + 1), log=0.0)], 0.5)
 
