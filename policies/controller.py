@@ -25,6 +25,7 @@ class PolicyController:
 
     def reset(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
         """Begin an episode in `env`."""
+        self._policy.actor.reset()
         self._view = StateObservation(env, self._policy.state, self._policy.task.camera)
 
     def act(self, observation: Any) -> Command:

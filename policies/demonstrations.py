@@ -6,7 +6,7 @@ import numpy as np
 
 from data.dataset import Dataset
 from policies.errors import PolicyError
-from policies.state import Eye, Frames, State
+from policies.state import PIXELS, RATE, Eye, Frames, State
 
 
 class Demonstrations(NamedTuple):
@@ -45,14 +45,21 @@ def demonstrations(
         )
         if taken is None:
             raise PolicyError(f"{dataset.folder} holds no actions to learn from")
-        state = state or State.build(
-            episode.observations, name=state_name, eye=eye, velocities=velocities
-        )
+        if state is None:
+            looks = state_name == PIXELS and not eye
+            state = State.build(
+                episode.observations,
+                name=state_name,
+                eye=eye,
+                velocities=velocities,
+                image_shape=dataset.image_shape(dataset.camera(camera)) if looks else None,
+                rate=float(dataset.meta.get("fps") or RATE),
+            )
         frames: Frames | None = None
         if state.estimator:
             cameras = state.estimator.perceptions
             frames = {name: episode.images[dataset.camera(name)] for name in cameras}
-        elif state.encoder:
+        elif state.image_shapes:
             frames = episode.images[dataset.camera(camera)]
         states.append(state.episode(episode.observations, frames))
         actions.append(np.asarray(taken, np.float32))

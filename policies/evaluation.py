@@ -14,11 +14,22 @@ from data.errors import DataError
 from data.processes import spawn_pool
 from policies.actor import Actor
 from policies.errors import PolicyError
-from policies.policy import Policy, load
+from policies.policy import Policy, Task, load
 from policies.wrapper import StateObservation, frame_of
 
 CHUNK = 5  # episodes that a worker takes at a time
+MOVED_STREAM = 0x307ED  # sets the draws of perturbed conditions apart from the environment's
 Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
+
+
+class Trial(NamedTuple):
+    """One episode to roll out."""
+
+    seed: int
+    condition: int = 0
+    """Number of the condition, of a policy that was learned for some."""
+    options: dict[str, Any] | None = None
+    """What the episode is reset to: the condition, perhaps perturbed."""
 
 
 class Outcome(NamedTuple):
@@ -30,6 +41,26 @@ class Outcome(NamedTuple):
     distance: float
     """What was left to the goal then, in metres; NaN where the task does not say."""
     steps: int
+
+
+def trials(actor: Actor, seeds: Sequence[int], *, moved: bool = False) -> list[Trial]:
+    """Return an episode for each seed, on the actor's conditions in turn, if it has any.
+
+    With `moved`, what its `moves` name is put elsewhere, drawn by the seed.
+    """
+    if not actor.conditions:
+        return [Trial(seed) for seed in seeds]
+    made = []
+    for count, seed in enumerate(seeds):
+        number = count % len(actor.conditions)
+        options = dict(actor.conditions[number])
+        if moved:
+            rng = np.random.default_rng([MOVED_STREAM, seed])
+            for name, half in actor.moves.items():
+                shift = rng.uniform(-1, 1, len(half)) * half
+                options[name] = (np.asarray(options[name]) + shift).tolist()
+        made.append(Trial(seed, number, options))
+    return made
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -46,16 +77,21 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return low, high
 
 
+def make_task(task: Task, *, render: bool = False) -> gymnasium.Env[Any, Any]:
+    """Make the environment that a policy is of; PolicyError if it is not to be had here."""
+    mode = "rgb_array" if render else None
+    try:
+        return environments.make_env(task.id, render_mode=mode, **task.settings)
+    except (DataError, TypeError) as error:
+        raise PolicyError(f"the policy's task is not to be had: {error}") from error
+
+
 def make_env(policy: Policy, *, render: bool = False) -> StateObservation:
     """Make the environment that a policy was learned for, its observation being the state.
 
     Raises PolicyError if the task cannot be made here, or is no longer what the policy fits.
     """
-    mode = "rgb_array" if render or policy.state.image_shapes else None
-    try:
-        env = environments.make_env(policy.task.id, render_mode=mode, **policy.task.settings)
-    except (DataError, TypeError) as error:
-        raise PolicyError(f"the policy's task is not to be had: {error}") from error
+    env = make_task(policy.task, render=render or bool(policy.state.image_shapes))
     try:
         check_fits(policy, env)
     except BaseException:
@@ -114,12 +150,13 @@ def _check_images(policy: Policy, env: gymnasium.Env[Any, Any], task: str) -> No
 def run_episode(
     env: gymnasium.Env[np.ndarray, Any],
     actor: Actor,
-    seed: int,
+    trial: Trial,
     *,
     on_frame: Callable[[np.ndarray], None] | None = None,
 ) -> Outcome:
     """Roll the policy out from `reset(seed=seed)` to the end; `on_frame` is shown each frame."""
-    state, _ = env.reset(seed=seed)
+    state, _ = env.reset(seed=trial.seed, options=trial.options)
+    actor.reset(trial.condition)
     low, high = env.action_space.low, env.action_space.high  # type: ignore[attr-defined]
     steps, ended = 0, False
     while not ended:
@@ -129,23 +166,23 @@ def run_episode(
         state, _, terminated, truncated, info = env.step(action)
         steps, ended = steps + 1, terminated or truncated
     success = bool(info.get("is_success", False))
-    return Outcome(seed, success, float(info.get("distance", math.nan)), steps)
+    return Outcome(trial.seed, success, float(info.get("distance", math.nan)), steps)
 
 
 def evaluate(
     path: Path,
-    seeds: Sequence[int],
+    trials: Sequence[Trial],
     *,
     workers: int,
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
-    """Roll out the policy in `path` once per seed, in spawned processes, in the seeds' order.
+    """Roll out the policy in `path` once per trial, in spawned processes, in the trials' order.
 
     `device` is where its encoder computes.
     """
     make_env(load(path)).close()  # what does not fit is said here, not by a worker
-    chunks = [list(seeds[i : i + CHUNK]) for i in range(0, len(seeds), CHUNK)]
+    chunks = [list(trials[i : i + CHUNK]) for i in range(0, len(trials), CHUNK)]
     outcomes: list[Outcome] = []
     with spawn_pool(workers) as pool:
         for part in pool.map(_run_chunk, [path] * len(chunks), chunks, [device] * len(chunks)):
@@ -158,7 +195,7 @@ def evaluate(
 _loaded: dict[Path, tuple[gymnasium.Env[np.ndarray, Any], Actor]] = {}
 
 
-def _run_chunk(path: Path, seeds: list[int], device: str) -> list[Outcome]:
+def _run_chunk(path: Path, trials: list[Trial], device: str) -> list[Outcome]:
     """Run in a worker: the environment and the policy are made once in each."""
     import torch
 
@@ -166,4 +203,4 @@ def _run_chunk(path: Path, seeds: list[int], device: str) -> list[Outcome]:
     if path not in _loaded:
         policy = load(path, device)
         _loaded[path] = (make_env(policy), policy.actor)
-    return [run_episode(*_loaded[path], seed) for seed in seeds]
+    return [run_episode(*_loaded[path], trial) for trial in trials]

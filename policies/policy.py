@@ -12,7 +12,7 @@ from dsae.state.layout import Part
 from policies import learners
 from policies.actor import Actor
 from policies.errors import PolicyError
-from policies.state import Eye, State
+from policies.state import RATE, Eye, State
 
 POLICY_FILE = "policy.safetensors"
 
@@ -59,6 +59,8 @@ def save(path: Path, policy: Policy, **extra: Any) -> None:
         encoder=checkpoint.describe_encoder(encoder) if encoder else None,
         estimator=described,
         task=policy.task._asdict(),
+        image_shape=policy.state.image_shape,
+        rate=policy.state.rate,
         **extra,
     )
 
@@ -93,7 +95,10 @@ def _restore(tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> Policy
     actor = learners.module(header["learner"]).Actor(**header["actor"])
     actor.load_state_dict(_part(tensors, "actor."))
     layout = tuple(Part(name, size) for name, size in header["layout"])
-    state = State(layout, eye)
+    shape = header.get("image_shape")  # older files know neither it nor a rate
+    state = State(
+        layout, eye, image_shape=tuple(shape) if shape else None, rate=header.get("rate", RATE)
+    )
     return Policy(state, actor.eval(), Task(**header["task"]), header["learner"], header["state"])
 
 

@@ -10,6 +10,7 @@ one file.
 """
 
 import dataclasses
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,12 +25,13 @@ from dsae.commands import environments, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.options import Seed, argument, override, runtime
-from dsae.encoder import Encoder
+from dsae.commands.progress import Bar
 from dsae.logger import Logger
 from dsae.state import artefact
+from dsae.state.estimator import StateEstimator
 from policies import learners, policy
 from policies import state as states
-from policies.demonstrations import demonstrations
+from policies.learner import Problem, Shown
 from policies.state import Eye
 
 
@@ -42,9 +44,9 @@ class Options:
     task: str = argument()
     """Short name of the task, or a Gymnasium id."""
     data: Path | None = None
-    """Data set of demonstrations [runs/data/TASK]."""
+    """Data set of demonstrations, for a learner that needs them [runs/data/TASK]."""
     state: str = "oracle"
-    """oracle, blind, or the run folder of a trained encoder or of `dsae state`."""
+    """oracle, blind, pixels, or the run folder of a trained encoder or of `dsae state`."""
     camera: str | None = None
     """Whose frames an encoder sees; if left out, those that it was trained on."""
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -53,12 +55,18 @@ class Options:
     """Seed of weights and batches."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings of the learner, such as hidden=128."""
+    size: environments.Size | None = None
+    """Image size in pixels, for a learner that acts on pixels; 64 for our own tasks."""
+    env: dict[str, Any] = field(default_factory=dict)
+    """Settings of the task, such as action_mode=torque, for a learner that acts in it."""
     device: str = "auto"
     """auto, cpu or cuda, for the encoder; the policy is small and learned on the CPU."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Torch threads; 0 leaves the choice to torch."""
     out: Path | None = runtime(None)
     """Run folder [runs/learn/TASK-LEARNER-STATE]."""
+    workers: Annotated[int, Field(gt=0)] = runtime(os.cpu_count() or 1)
+    """Processes that act in the task, for a learner that does."""
     overwrite: bool = runtime(False)
     """Replace a finished or different run in the folder."""
 
@@ -67,52 +75,100 @@ def run(options: Options) -> int:
     """Learn and save the policy."""
     device = use_device(options.device, options.threads)
     learner = learners.module(options.learner)
+    learner.check(options.state)
     config = override(learner.Config(), options.settings, where=f"learner {options.learner}")
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
-    task = envs.task_id(options.task)
-    task_name = environments.folder_name(options.task)
-    dataset = Dataset.open(options.data or Path("runs/data") / task_name)
-    recorded = dataset.meta
-    if envs.task_id(str(recorded.get("task", options.task))) != task:
-        raise UsageError(
-            f"{dataset.folder} holds episodes of {recorded['task']}, not {options.task}"
-        )
     eye = _eye(options.state, device)
     name = Path(options.state).name if eye else options.state
-    folder = options.out or Path("runs/learn") / f"{task_name}-{options.learner}-{name}"
-    camera: str | None = None
-    cameras: tuple[str, ...] = ()
-    if isinstance(eye, Encoder):
-        camera = dataset.camera(options.camera or _trained_on(options.state))
-        cameras = (camera,)
-    elif options.camera:
+    if options.camera and (isinstance(eye, StateEstimator) or not (eye or name == states.PIXELS)):
         looks = "has cameras of its own" if eye else "sees no frames"
         raise UsageError(f"the state '{options.state}' {looks}: leave --camera out")
-    elif eye:
-        cameras = tuple(dataset.camera(name) for name in eye.perceptions)
-    train_episodes, _ = dataset.split(options.held_out)
-    shown, state = demonstrations(dataset, train_episodes, name, eye, camera, config.velocities)
+    shown = _shown(options) if learner.NEEDS_DATA else None
+    if options.data and not learner.NEEDS_DATA:
+        raise UsageError(f"{options.learner} learns by acting in the task: leave --data out")
+    task = _task_of(options, eye, shown)
+    folder = options.out or Path("runs/learn") / (
+        f"{environments.folder_name(options.task)}-{options.learner}-{name}"
+    )
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
-        errors: list[float] = []
-        with Logger(folder) as log:
-
-            def record(epoch: int, figures: dict[str, float]) -> None:
-                log(epoch, figures)
-                errors.append(figures["validation_error"])
-
-            actor = learner.learn(shown, config, seed=options.seed, log=record)
-        settings = dict(recorded.get("settings", {}))
-        if cameras and "cameras" in settings:
-            settings["cameras"] = list(cameras)
-        made = policy.Task(task, settings, camera)
-        learned = policy.Policy(state, actor, made, options.learner, name)
+        if shown:
+            run_.keep_to_data(shown.dataset.fingerprint)
+        with Logger(folder) as log, Bar(f"learning {options.learner}", 100, "%", late=True) as bar:
+            learned = learner.learn(
+                Problem(
+                    task=task,
+                    learner=options.learner,
+                    state=name,
+                    eye=eye,
+                    shown=shown,
+                    seed=options.seed,
+                    folder=folder,
+                    workers=options.workers,
+                    log=log,
+                    progress=lambda share, word: bar.show(round(100 * share), word),
+                ),
+                config,
+            )
         policy.save(folder / policy.POLICY_FILE, learned, seed=options.seed)
         run_.finish()
-    runs.say(
-        f"state {name}: {state.size} numbers, {len(shown.actions)} steps of demonstrations, "
-        f"validation error {min(errors):.4f}: {folder / policy.POLICY_FILE}"
-    )
+    runs.say(f"state {name}: {learned.state.size} numbers: {folder / policy.POLICY_FILE}")
     return 0
+
+
+def _shown(options: Options) -> Shown:
+    """Return the demonstrations; UsageError if they are of another task."""
+    folder = options.data or Path("runs/data") / environments.folder_name(options.task)
+    dataset = Dataset.open(folder)
+    recorded = str(dataset.meta.get("task", options.task))
+    if envs.task_id(recorded) != envs.task_id(options.task):
+        raise UsageError(f"{dataset.folder} holds episodes of {recorded}, not {options.task}")
+    train_episodes, _ = dataset.split(options.held_out)
+    return Shown(dataset, train_episodes)
+
+
+def _task_of(options: Options, eye: Eye | None, shown: Shown | None) -> policy.Task:
+    """Return the environment to act in: that of the demonstrations, or as the options say.
+
+    It draws through the cameras that the state looks through alone.
+    """
+    task = envs.task_id(options.task)
+    camera: str | None = None
+    cameras: tuple[str, ...] = ()
+    if isinstance(eye, StateEstimator):
+        cameras = tuple(eye.perceptions)
+    elif eye or options.state == states.PIXELS:
+        camera = options.camera or (_trained_on(options.state) if eye else None)
+        cameras = (camera,) if camera else ()
+    if shown:
+        cameras = tuple(shown.dataset.camera(name) for name in cameras)
+        if not cameras and (eye or options.state == states.PIXELS):
+            cameras = (shown.dataset.camera(None),)
+        camera = cameras[0] if cameras and not isinstance(eye, StateEstimator) else None
+        settings = dict(shown.dataset.meta.get("settings", {}))
+        if options.env:
+            raise UsageError("the settings of the task are those of the demonstrations: no --env")
+    else:
+        settings = environments.task_settings(
+            options.task, _size_of(options, eye), cameras or ("front",), (), options.env
+        )
+    if cameras and "cameras" in settings:
+        settings["cameras"] = list(cameras)
+    return policy.Task(task, settings, camera)
+
+
+def _size_of(options: Options, eye: Eye | None) -> str | None:
+    """Return the image size that the eye takes, or what the options say where nothing looks."""
+    if eye is None:
+        return options.size
+    if options.size:
+        raise UsageError("the state's encoder says how large images are: leave --size out")
+    encoders = (
+        [seen.encoder for seen in eye.perceptions.values()]
+        if isinstance(eye, StateEstimator)
+        else [eye]
+    )
+    height, width, _ = encoders[0].image_shape
+    return f"{height}x{width}"
 
 
 def _eye(state: str, device: torch.device) -> Eye | None:

@@ -15,6 +15,8 @@ import yaml
 from dsae.commands.errors import UsageError
 
 Options = TypeVar("Options")
+PAIRS = {"settings": "--set", "env": "--env"}
+"""Fields that hold keys and values, with the flags that give them as KEY=VALUE."""
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
 """What every source of random numbers takes."""
 
@@ -42,13 +44,15 @@ def parse(kind: type[Options], arguments: list[str], *, verb: str, about: str) -
     for key in values:
         if key not in names:
             raise UsageError(f"{config}: unknown key '{key}': the keys are {', '.join(names)}")
-    settings = _pairs(given.pop("settings", []))
+    pairs = {name: _pairs(given.pop(name), flag) for name, flag in PAIRS.items() if name in given}
     values.update(given)
-    if "settings" in values or settings:
-        written = values.get("settings") or {}  # `settings:` with nothing below is none
+    for name in PAIRS:
+        if name not in values and name not in pairs:
+            continue
+        written = values.get(name) or {}  # `settings:` with nothing below is none
         if not isinstance(written, dict):
-            raise UsageError(f"{config}: settings = {written!r}: not keys and values")
-        values["settings"] = {**written, **settings}
+            raise UsageError(f"{config}: {name} = {written!r}: not keys and values")
+        values[name] = {**written, **pairs.get(name, {})}
     return validate(kind, values, where=verb)
 
 
@@ -87,8 +91,9 @@ def _parser(kind: Any, verb: str, about: str) -> argparse.ArgumentParser:
     help_texts = field_docstrings(kind)
     for field in dataclasses.fields(kind):
         text = help_texts.get(field.name, "").replace("%", "%%")
-        if field.name == "settings":
-            parser.add_argument("--set", dest="settings", nargs="+", metavar="KEY=VALUE", help=text)
+        if field.name in PAIRS:
+            flag = PAIRS[field.name]
+            parser.add_argument(flag, dest=field.name, nargs="+", metavar="KEY=VALUE", help=text)
         elif field.metadata.get("positional"):
             parser.add_argument(field.name, nargs="?", help=text)
         elif field.type is bool:
@@ -141,12 +146,12 @@ def field_docstrings(kind: type) -> dict[str, str]:
     return texts
 
 
-def _pairs(settings: list[str]) -> dict[str, Any]:
+def _pairs(settings: list[str], flag: str) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise UsageError(f"--set takes KEY=VALUE, got '{setting}'")
+            raise UsageError(f"{flag} takes KEY=VALUE, got '{setting}'")
         try:
             pairs[key] = yaml.safe_load(value)
         except yaml.YAMLError:

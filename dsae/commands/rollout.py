@@ -25,7 +25,7 @@ from dsae.state.presence import softmax_mass
 from dsae.state_legend import legend
 from dsae.state_overlay import Verdict, draw_state
 from policies import evaluation
-from policies.evaluation import Outcome, evaluate, wilson_interval
+from policies.evaluation import Outcome, Trial, evaluate, wilson_interval
 from policies.policy import POLICY_FILE, Policy, load
 from policies.wrapper import StateObservation, frame_of
 
@@ -71,13 +71,14 @@ def run(options: Options) -> int:
     folder = options.out or Path("runs/rollout") / name
     path = options.policy / POLICY_FILE if options.policy.is_dir() else options.policy
     seeds = range(options.seed, options.seed + options.episodes)
+    trials = evaluation.trials(policy.actor, seeds)
     with runs.open_run(folder, "rollout", options, overwrite=options.overwrite) as run_:
         if options.video and not run_.resumed:
             runs.refuse_existing(options.video, overwrite=options.overwrite)
         with Bar("rolling out", options.episodes, "episode") as bar:
             outcomes = evaluate(
                 path.resolve(),
-                seeds,
+                trials,
                 workers=options.workers,
                 device=str(device),
                 progress=lambda done: bar.show(done),
@@ -85,7 +86,7 @@ def run(options: Options) -> int:
         figures = summary(outcomes)
         runs.save_json(folder / RESULTS_FILE, {**figures, "state": policy.state_name})
         if options.video:
-            shown = film(policy, list(seeds)[: options.video_episodes])
+            shown = film(policy, trials[: options.video_episodes])
             panels.write(options.video, shown, fps=FPS)
         run_.finish()
     low, high = figures["interval95"]
@@ -111,14 +112,14 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
-def film(policy: Policy, seeds: list[int]) -> list[Panel]:
-    """Roll the policy out once per seed and return what it saw, enlarged, a panel for each camera.
+def film(policy: Policy, trials: Sequence[Trial]) -> list[Panel]:
+    """Roll the policy out once per trial and return what it saw, enlarged, a panel for each camera.
 
     An encoder's feature points are drawn in; of a state estimator, all that it believes of them.
     """
     env = evaluation.make_env(policy, render=True)
     cameras = tuple(policy.state.image_shapes) or (None,)
-    episodes = [_filmed(env, policy, seed, cameras) for seed in seeds]
+    episodes = [_filmed(env, policy, trial, cameras) for trial in trials]
     env.close()
     if policy.state.estimator:
         return [
@@ -136,7 +137,7 @@ def film(policy: Policy, seeds: list[int]) -> list[Panel]:
 
 
 def _filmed(
-    env: StateObservation, policy: Policy, seed: int, cameras: Sequence[str | None]
+    env: StateObservation, policy: Policy, trial: Trial, cameras: Sequence[str | None]
 ) -> dict[str | None, np.ndarray]:
     """Roll out once; return the frames, uint8 (T, H, W, 3), by camera, None being the policy's."""
     shots: dict[str | None, list[np.ndarray]] = {camera: [] for camera in cameras}
@@ -145,7 +146,7 @@ def _filmed(
         for camera, film in shots.items():
             film.append(frame if camera is None else np.asarray(frame_of(env.render(), camera)))
 
-    evaluation.run_episode(env, policy.actor, seed, on_frame=keep)
+    evaluation.run_episode(env, policy.actor, trial, on_frame=keep)
     return {camera: np.stack(film) for camera, film in shots.items()}
 
 

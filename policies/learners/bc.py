@@ -17,6 +17,10 @@ from dsae.ranges import check_ranges
 from policies.actor import Actor as BaseActor
 from policies.demonstrations import Demonstrations
 from policies.errors import PolicyError
+from policies.learner import Problem
+from policies.policy import Policy
+
+NEEDS_DATA = True
 
 # Floor of σ, in metres and in the units of feature points: what hardly moves (a kept orientation, a
 # point that follows nothing) is not blown up to the size of what matters.
@@ -63,6 +67,13 @@ class Config:
         )
 
 
+SMALL = Config(hidden=64, layers=2, epochs=40, learning_rate=3e-3)
+
+
+def check(state: str) -> None:
+    """Any state will do."""
+
+
 class Actor(BaseActor):
     """An MLP from normalised states to actions."""
 
@@ -99,7 +110,18 @@ class Actor(BaseActor):
         return self(torch.from_numpy(np.asarray(states, np.float32))).numpy()
 
 
-def learn(
+def learn(problem: Problem, config: Config) -> Policy:
+    """Clone the demonstrations."""
+    shown, state = problem.demonstrations(velocities=config.velocities)
+
+    def log(epoch: int, figures: dict[str, float]) -> None:
+        problem.log(epoch, figures)
+        problem.progress(epoch / config.epochs, f"error {figures['validation_error']:.4g}")
+
+    return problem.policy(state, clone(shown, config, seed=problem.seed, log=log))
+
+
+def clone(
     demonstrations: Demonstrations,
     config: Config,
     *,

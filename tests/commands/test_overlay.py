@@ -18,6 +18,7 @@ from dsae.commands import rollout
 from dsae.commands.state import POINTS_FILE
 from dsae.state_overlay import DROPPED
 from policies import policy
+from policies.evaluation import Trial
 
 Capture = pytest.CaptureFixture[str]
 
@@ -287,11 +288,11 @@ def test_a_policy_on_a_state_is_filmed_with_what_it_believes(
     loaded = policy.load(learned)
     settings = {**loaded.task.settings, "max_episode_steps": 10}
     loaded = loaded._replace(task=loaded.task._replace(settings=settings))
-    (panel,) = rollout.film(loaded, [3, 4])
+    (panel,) = rollout.film(loaded, [Trial(3), Trial(4)])
     assert panel.frames.shape == (20, 384, 384, 3)
     texts = [entry.text for entry in panel.legend]
     assert set(texts) >= {"filtered, 2 sigma", "last 12 frames", "dropped"}
     assert len(set(texts)) == len(texts)
     # The second episode is believed from its own beginning: as if it were the only one.
-    (alone,) = rollout.film(loaded, [4])
+    (alone,) = rollout.film(loaded, [Trial(4)])
     np.testing.assert_array_equal(panel.frames[10:], alone.frames)

@@ -26,7 +26,7 @@ def weights(actor: bc.Actor) -> dict[str, torch.Tensor]:
 
 def test_a_linear_map_is_learned() -> None:
     config = bc.Config(epochs=40, hidden=64, layers=2, learning_rate=3e-3)
-    actor = bc.learn(shown(), config, seed=0)
+    actor = bc.clone(shown(), config, seed=0)
     fresh = shown(episodes=5, seed=1)
     error = np.mean((actor.act(fresh.states) - fresh.actions) ** 2)
     assert error < 0.02 * fresh.actions.var()
@@ -36,14 +36,14 @@ def test_a_linear_map_is_learned() -> None:
 def test_the_seed_decides_all() -> None:
     config = bc.Config(epochs=3, hidden=16)
     torch.manual_seed(1)
-    first = weights(bc.learn(shown(), config, seed=7))
+    first = weights(bc.clone(shown(), config, seed=7))
     torch.manual_seed(2)
     after = torch.rand(1)
     torch.manual_seed(2)
-    second = weights(bc.learn(shown(), config, seed=7))
+    second = weights(bc.clone(shown(), config, seed=7))
     assert torch.equal(torch.rand(1), after), "the caller's own random numbers were used up"
     assert all(torch.equal(first[key], second[key]) for key in first)
-    other = weights(bc.learn(shown(), config, seed=8))
+    other = weights(bc.clone(shown(), config, seed=8))
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
@@ -51,7 +51,7 @@ def test_it_stops_when_validation_gets_worse_and_returns_the_best() -> None:
     data = shown(episodes=4, noise=2.0)
     rows: list[dict[str, float]] = []
     config = bc.Config(epochs=400, patience=4, hidden=128, learning_rate=5e-3, validation=0.25)
-    actor = bc.learn(data, config, seed=0, log=lambda epoch, row: rows.append(row))
+    actor = bc.clone(data, config, seed=0, log=lambda epoch, row: rows.append(row))
     errors = [row["validation_error"] for row in rows]
     assert len(errors) < 100
     assert len(errors) == int(np.argmin(errors)) + 1 + config.patience
@@ -70,7 +70,7 @@ def test_validation_keeps_whole_episodes() -> None:
 
 def test_inputs_are_normalised_by_the_training_episodes() -> None:
     data = shown()
-    actor = bc.learn(data, bc.Config(epochs=1, hidden=8), seed=0)
+    actor = bc.clone(data, bc.Config(epochs=1, hidden=8), seed=0)
     train, _ = bc._split(data, 0.1, np.random.default_rng(0))
     np.testing.assert_allclose(actor.mean, data.states[train].mean(axis=0), rtol=1e-3, atol=1e-3)
     spread = data.states[train].std(axis=0).clip(min=bc.MIN_SCALE)
@@ -80,7 +80,7 @@ def test_inputs_are_normalised_by_the_training_episodes() -> None:
 def test_a_number_that_never_changes_does_no_harm() -> None:
     data = shown()
     data.states[:, 2] = 0.7
-    actor = bc.learn(data, bc.Config(epochs=1, hidden=8), seed=0)
+    actor = bc.clone(data, bc.Config(epochs=1, hidden=8), seed=0)
     moved = data.states[:5].copy()
     moved[:, 2] += 1e-4
     assert np.abs(actor.act(moved) - actor.act(data.states[:5])).max() < 0.05
@@ -88,7 +88,7 @@ def test_a_number_that_never_changes_does_no_harm() -> None:
 
 def test_one_episode_is_not_enough() -> None:
     with pytest.raises(PolicyError, match="two episodes at least"):
-        bc.learn(shown(episodes=1), bc.Config(), seed=0)
+        bc.clone(shown(episodes=1), bc.Config(), seed=0)
 
 
 def test_an_error_that_is_not_finite_stops_it() -> None:
@@ -96,7 +96,7 @@ def test_an_error_that_is_not_finite_stops_it() -> None:
     data.actions[0] = np.nan
     data.actions[60] = np.nan
     with pytest.raises(PolicyError, match="the error is nan at epoch 1"):
-        bc.learn(data, bc.Config(epochs=3), seed=0)
+        bc.clone(data, bc.Config(epochs=3), seed=0)
 
 
 def test_unknown_learner_lists_those_there_are() -> None:

@@ -5,7 +5,7 @@ import pytest
 from examples import SETTINGS, make_policy, reach, saved
 
 from policies.errors import PolicyError
-from policies.evaluation import evaluate, make_env, run_episode, wilson_interval
+from policies.evaluation import Trial, evaluate, make_env, run_episode, wilson_interval
 from policies.policy import Task
 
 
@@ -39,11 +39,11 @@ def test_an_interval_needs_an_episode() -> None:
 
 def test_outcomes_do_not_depend_on_the_workers(tmp_path: Path) -> None:
     path = saved(tmp_path, state="dsae")
-    seeds = range(40, 47)  # more than one worker takes at a time
+    seeds = [Trial(seed) for seed in range(40, 47)]  # more than one worker takes at a time
     done: list[int] = []
     two = evaluate(path, seeds, workers=2, progress=done.append)
     assert two == evaluate(path, seeds, workers=1)
-    assert [outcome.seed for outcome in two] == list(seeds)
+    assert [outcome.seed for outcome in two] == list(range(40, 47))
     assert done == [5, 7]
     assert len({outcome.distance for outcome in two}) == len(seeds)
     assert {outcome.steps for outcome in two} == {SETTINGS["max_episode_steps"]}
@@ -54,6 +54,9 @@ class Expert:
 
     outputs = 3
 
+    def reset(self, condition: int) -> None:
+        assert condition == 0
+
     def act(self, states: np.ndarray) -> np.ndarray:
         return 4.0 / 0.3 * (states[:, 7:10] - states[:, :3])
 
@@ -61,8 +64,8 @@ class Expert:
 def test_success_is_what_the_task_says_at_the_last_step() -> None:
     blind = make_policy(state="blind", task=Task("envs:dsae/Reach-v0", {}))
     env = make_env(blind)
-    won = [run_episode(env, Expert(), seed) for seed in range(3)]
-    lost = [run_episode(env, blind.actor, seed) for seed in range(3)]
+    won = [run_episode(env, Expert(), Trial(seed)) for seed in range(3)]
+    lost = [run_episode(env, blind.actor, Trial(seed)) for seed in range(3)]
     assert all(outcome.success and outcome.distance < 0.02 for outcome in won)
     assert not any(outcome.success or outcome.distance < 0.02 for outcome in lost)
     assert {outcome.steps for outcome in won + lost} == {100}

@@ -55,7 +55,8 @@ def test_features_come_from_the_frames() -> None:
 
 def test_an_unknown_state_lists_what_there_is() -> None:
     message = (
-        "unknown state 'orcale': choose from oracle, oracle_pose, blind, or give a trained encoder"
+        "unknown state 'orcale': choose from oracle, oracle_pose, blind, pixels, or give a trained "
+        "encoder"
     )
     with pytest.raises(PolicyError, match=message):
         State.build(OBSERVATIONS, name="orcale")
