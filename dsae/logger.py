@@ -35,6 +35,26 @@ class Logger:
         self._events.close()
 
 
+class LateLogger:
+    """A logger that begins with its first row, and drops what an interrupted run wrote after it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._logger: Logger | None = None
+
+    def __call__(self, step: int, figures: dict[str, float]) -> None:
+        """Write the figures of one step, the steps rising."""
+        self._logger = self._logger or Logger(self._folder, step - 1)
+        self._logger(step, figures)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._logger:
+            self._logger.__exit__(*error)
+
+
 def read_metrics(folder: Path) -> list[dict[str, float]]:
     """Return the rows logged in a run folder; a last row cut short by a crash is left out."""
     path = folder / METRICS_FILE

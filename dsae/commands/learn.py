@@ -26,7 +26,7 @@ from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.options import Seed, argument, override, runtime
 from dsae.commands.progress import Bar
-from dsae.logger import Logger
+from dsae.logger import LateLogger
 from dsae.state import artefact
 from dsae.state.estimator import StateEstimator
 from policies import learners, policy
@@ -93,7 +93,10 @@ def run(options: Options) -> int:
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
         if shown:
             run_.keep_to_data(shown.dataset.fingerprint)
-        with Logger(folder) as log, Bar(f"learning {options.learner}", 100, "%", late=True) as bar:
+        with (
+            LateLogger(folder) as log,
+            Bar(f"learning {options.learner}", 100, "%", late=True) as bar,
+        ):
             learned = learner.learn(
                 Problem(
                     task=task,

@@ -1,7 +1,7 @@
 """Progress of long work: how fast, how long still, and the figure that matters."""
 
 import sys
-from typing import Self
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -13,7 +13,7 @@ class Bar:
         self, what: str, total: int, unit: str, done: int = 0, *, late: bool = False
     ) -> None:
         """Begin to show it; with `late` not before there is something to report."""
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
         self._begin = lambda: _bar(what, total, unit, done)
         if not late:
             self._bar = self._begin()
@@ -34,7 +34,7 @@ class Bar:
             self._bar.close()
 
 
-def _bar(what: str, total: int, unit: str, done: int) -> "tqdm[None]":
+def _bar(what: str, total: int, unit: str, done: int) -> "tqdm[Any]":
     watched = sys.stderr.isatty()
     return tqdm(
         total=total,
