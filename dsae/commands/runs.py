@@ -34,6 +34,8 @@ class Run:
     resumed: bool
     """Whether an unfinished run of the same configuration was found there."""
     begin: float
+    made: tuple[Path, ...] = ()
+    """Folders that were made for it, innermost first."""
 
     def resolve(self, name: str, find: Callable[[], Any]) -> Any:
         """Return what the run's record says of `name`; found out once and kept in it."""
@@ -72,6 +74,10 @@ class Run:
         before = _replaced(self.folder)
         if [file.name for file in self.folder.iterdir()] == [CONFIG_FILE]:
             shutil.rmtree(self.folder)
+            for folder in self.made:
+                if any(folder.iterdir()):  # another run came into it meanwhile
+                    break
+                folder.rmdir()
             if before.exists():
                 before.rename(self.folder)
         elif before.exists():
@@ -95,8 +101,9 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool, redo: bo
     }
     _refuse_inputs(folder, options)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        made = tuple(parent for parent in folder.parents if not parent.exists())
         _write(folder, record)
-        return Run(folder, record, False, time.monotonic())
+        return Run(folder, record, False, time.monotonic(), made)
     before = read_run(folder)
     if before["verb"] != verb:
         raise UsageError(f"{folder} holds a run of 'dsae {before['verb']}': choose another --out")
