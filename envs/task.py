@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import gymnasium
 import numpy as np
@@ -21,6 +21,16 @@ Observation = dict[str, np.ndarray]
 
 START_SPREAD = 0.03  # (rad) half-width of the uniform spread of the first joint positions
 FALLEN = -0.05  # (metres) height below which an object has left the table for good
+
+
+class Aim(NamedTuple):
+    """Where a named point is to be brought."""
+
+    point: str
+    place: np.ndarray
+    """(3,) metres."""
+    push_from: float = 0.0
+    """How far from its middle a finger stands that pushes it, in metres; 0: it is not pushed."""
 
 
 class Task(gymnasium.Env[Observation, np.ndarray]):
@@ -89,6 +99,7 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         self.variation = Variation(self.model, factors, self.LOOKS, self.SIZES)
         self._owners = [self.model.body(self.owner(name)).id for name in self.keypoint_names]
         self._steps = self._reached_for = 0
+        self._condition: dict[str, Any] = {}
         self.action_space = spaces.Box(-1.0, 1.0, (self.robot.action_size,), np.float32)
         self.observation_space: spaces.Dict = self._observation_space()  # type: ignore[assignment]
 
@@ -135,6 +146,16 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         pairs = self.data.contact.geom  # (contacts, 2)
         return np.concatenate([pairs[geoms[pairs[:, i]], 1 - i] for i in range(2)])
 
+    def chosen(self, options: Mapping[str, Any], name: str, drawn: Any) -> np.ndarray:
+        """Return what `options` fix under a name, or else what was drawn; both of one shape.
+
+        It is kept as part of the initial condition. Raises TaskError for anything else than finite
+        numbers of that shape.
+        """
+        value = _chosen(options, name, drawn)
+        self._condition[name] = value.tolist()
+        return value
+
     # Ground truth ----------------------------------------------------------------------------
 
     @property
@@ -172,6 +193,17 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
             self.data, np.array(list(self.points().values())), self._owners
         )
 
+    def condition(self) -> dict[str, Any]:
+        """Return the reset options that put things where this episode began, the arm apart."""
+        return dict(self._condition)
+
+    def aims(self) -> tuple[Aim, ...]:
+        """Return what is to be brought where, for whoever optimises a trajectory.
+
+        None where that alone would not do, and a way has to be shown.
+        """
+        return ()
+
     def factors(self) -> dict[str, Any]:
         """Return what was drawn for this episode, by factor (and object)."""
         return dict(self.variation.drawn)
@@ -196,8 +228,9 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         self.variation.draw(self.data, self.np_random.spawn(1)[0])
         mujoco.mj_resetData(self.model, self.data)
         self._steps = self._reached_for = 0
+        self._condition = {}
         start = self.START + self.np_random.uniform(-START_SPREAD, START_SPREAD, JOINTS)
-        self.data.qpos[:JOINTS] = chosen(options, "start", start)
+        self.data.qpos[:JOINTS] = _chosen(options, "start", start)
         _check_within("start", self.data.qpos[:JOINTS], *self.model.jnt_range[:JOINTS].T)
         self.place(options)
         self.variation.move(self.data, 0.0)
@@ -265,11 +298,7 @@ class Task(gymnasium.Env[Observation, np.ndarray]):
         return spaces.Dict(bounds | object_spaces(len(self.OBJECTS), len(self.TURNING)))
 
 
-def chosen(options: Mapping[str, Any], name: str, drawn: Any) -> np.ndarray:
-    """Return what `options` fix under a name, or else what was drawn; both of one shape.
-
-    Raises TaskError for anything else than finite numbers of that shape.
-    """
+def _chosen(options: Mapping[str, Any], name: str, drawn: Any) -> np.ndarray:
     drawn = np.asarray(drawn, np.float64)
     try:
         value = np.array(options.get(name, drawn), np.float64)

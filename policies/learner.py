@@ -9,8 +9,8 @@ A learner is a module in `policies/learners` with
     check       check(state): PolicyError unless it can learn on states of that name,
     learn       learn(problem, config) -> Policy.
 
-Rows that a learner logs name what they hold: `success` (a rate in [0, 1]) and `distance` (median, in
-metres) of episodes rolled out meanwhile, and `samples`, the steps of the task that were taken to
+Rows that a learner logs name what they hold: `success` (a rate in [0, 1]) and `distance` (median,
+in metres) of episodes rolled out meanwhile, and `samples`, the steps of the task that were taken to
 learn so far, demonstrations included; from these a comparison draws its curves.
 
 `learn` goes on where an interrupted call with the same problem and config stopped, by what it left

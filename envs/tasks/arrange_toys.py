@@ -10,7 +10,7 @@ from envs import pushing
 from envs.errors import TaskError
 from envs.motion import at_most, ramp
 from envs.robot import Move
-from envs.task import Task, chosen
+from envs.task import Task
 
 TOYS = ("block", "cylinder")
 CLOSE = 0.03  # (metres) from a toy to its goal, on the table: success
@@ -61,9 +61,9 @@ class ArrangeToys(Task):
         """
         yaw = self.np_random.uniform(-np.pi, np.pi)
         ways = self._draw_ways()
-        block = chosen(options, "block", (*ways[0, 0], yaw))
-        cylinder = chosen(options, "cylinder", ways[1, 0])
-        goals = chosen(options, "goal", ways[:, 1].ravel()).reshape(2, 2)
+        block = self.chosen(options, "block", (*ways[0, 0], yaw))
+        cylinder = self.chosen(options, "cylinder", ways[1, 0])
+        goals = self.chosen(options, "goal", ways[:, 1].ravel()).reshape(2, 2)
         base = self.model.geom("cylinder_base")
         self.stand("block", block, self.model.geom("block").size[2])
         self.stand("cylinder", np.append(cylinder, 0.0), base.size[2] - base.pos[2])

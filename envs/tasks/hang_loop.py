@@ -9,7 +9,7 @@ import numpy as np
 from envs.engine import mujoco
 from envs.motion import ramp
 from envs.robot import DOWN, GRIPPER_JOINTS, Move
-from envs.task import Task, chosen
+from envs.task import Task
 
 HOOK_LOW, HOOK_HIGH = (0.385, -0.22, 0.17), (0.535, 0.22, 0.25)  # (metres) where the peg is
 HANG = 0.06  # (metres) from the peg down to the middle of a loop that hangs on it
@@ -66,7 +66,7 @@ class HangLoop(Task):
         """
         model, data = self.model, self.data
         hook = self.np_random.uniform(HOOK_LOW, HOOK_HIGH)
-        self.mark("goal", chosen(options, "goal", hook))
+        self.mark("goal", self.chosen(options, "goal", hook))
         mujoco.mj_kinematics(model, data)
         hand, loop = data.site("tool_end_effector"), data.joint("loop_top").qpos
         loop[:3] = hand.xpos

@@ -8,7 +8,7 @@ import numpy as np
 
 from envs.motion import at_most, ramp
 from envs.robot import GRIPPER_JOINTS, Move
-from envs.task import Task, chosen
+from envs.task import Task
 
 CLOSE = 0.02  # (metres) from the block's height to the goal's: success
 BLOCK_LOW, BLOCK_HIGH = (0.40, -0.18), (0.60, 0.18)  # (metres) where the block lies
@@ -43,10 +43,10 @@ class LiftBlock(Task):
         yaw = self.np_random.uniform(-BLOCK_YAW, BLOCK_YAW)
         block = np.append(self.np_random.uniform(BLOCK_LOW, BLOCK_HIGH), yaw)
         height = self.np_random.uniform(self.GOAL_LOW, self.GOAL_HIGH)
-        self.stand("block", chosen(options, "block", block), self.model.geom("block").size[2])
+        self.stand("block", self.chosen(options, "block", block), self.model.geom("block").size[2])
         for finger in GRIPPER_JOINTS:
             self.data.joint(finger).qpos[0] = self.model.joint(finger).range[1]
-        self.mark("goal", (*MARK, *chosen(options, "goal", height)))
+        self.mark("goal", (*MARK, *self.chosen(options, "goal", height)))
 
     def goal_vector(self) -> np.ndarray:
         """Return the height to reach, shape (1,) in metres."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from envs.motion import at_most, ramp
 from envs.robot import Move
-from envs.task import Task, chosen
+from envs.task import Task
 
 CLOSE = 0.015  # (metres) between the drawer's opening and the goal's: success
 CABINET_LOW = (0.44, 0.21, -0.3, 0.09)  # (metres, metres, rad, metres) x, y, yaw and height
@@ -51,8 +51,8 @@ class OpenDrawer(Task):
         """Draw all, or take `cabinet` (x, y, yaw, height) and `goal` (opening,), metres, rad."""
         cabinet = self.np_random.uniform(CABINET_LOW, CABINET_HIGH)
         goal = self.np_random.uniform(self.GOAL_LOW, self.GOAL_HIGH)
-        x, y, yaw, height = chosen(options, "cabinet", cabinet)
-        (self._wanted,) = chosen(options, "goal", goal)
+        x, y, yaw, height = self.chosen(options, "cabinet", cabinet)
+        (self._wanted,) = self.chosen(options, "goal", goal)
         for body in ("cabinet", "goal"):
             number = self.model.body(body).mocapid[0]
             self.data.mocap_quat[number] = (np.cos(yaw / 2), 0, 0, np.sin(yaw / 2))

@@ -9,10 +9,11 @@ import numpy as np
 from envs import pushing
 from envs.errors import TaskError
 from envs.robot import Move
-from envs.task import Task, chosen
+from envs.task import Aim, Task
 
 CLOSE = 0.03  # (metres) from block to goal, on the table: success
 BLOCK_LOW, BLOCK_HIGH = (0.45, -0.16), (0.60, 0.16)  # (metres) where the block is dropped
+PUSH_FROM = 0.045  # (metres) from the block's middle to a fingertip's that pushes it
 TRIES = 1000  # draws of a goal, before a block is taken to lie too far off for any
 PUSH_RANGE = (0.10, 0.25)  # (metres) from block to goal at the start
 FAR = 0.2  # (metres) over which the dense reward falls to 1/e
@@ -34,8 +35,10 @@ class Push(Task):
         """Draw block and goal, or take `block` (x, y, yaw) and `goal` (x, y), in metres, rad."""
         yaw = self.np_random.uniform(-np.pi, np.pi)
         block = np.append(self.np_random.uniform(BLOCK_LOW, BLOCK_HIGH), yaw)
-        block = chosen(options, "block", block)
-        goal = chosen(options, "goal", (0, 0) if "goal" in options else self._draw_goal(block[:2]))
+        block = self.chosen(options, "block", block)
+        goal = self.chosen(
+            options, "goal", (0, 0) if "goal" in options else self._draw_goal(block[:2])
+        )
         self.stand("block", block, self.model.geom("block").size[2])
         self.mark("goal", (*goal, 0.0))
 
@@ -45,6 +48,11 @@ class Push(Task):
             if PUSH_RANGE[0] <= np.linalg.norm(goal - block) <= PUSH_RANGE[1]:
                 return goal
         raise TaskError(f"no goal is near enough to a block at {block}: choose 'goal', too")
+
+    def aims(self) -> tuple[Aim, ...]:
+        """Return that the block is to be pushed to the goal."""
+        height = self.model.geom("block").size[2]
+        return (Aim("block", np.append(self.goal[:2], height), push_from=PUSH_FROM),)
 
     def distance(self) -> float:
         """Return the distance from block to goal on the table, in metres."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs.robot import Move
-from envs.task import Task, chosen
+from envs.task import Aim, Task
 
 CLOSE = 0.02  # (metres) from tip to goal: success
 REWARD_LENGTH = 0.1  # (metres) over which the dense reward falls to 1/e
@@ -26,7 +26,11 @@ class Reach(Task):
     def place(self, options: Mapping[str, Any]) -> None:
         """Draw the goal uniformly, or take `goal`, shape (3,) in metres."""
         goal = self.np_random.uniform(self.GOAL_LOW, self.GOAL_HIGH)
-        self.mark("goal", chosen(options, "goal", goal))
+        self.mark("goal", self.chosen(options, "goal", goal))
+
+    def aims(self) -> tuple[Aim, ...]:
+        """Return that the tip is to be at the goal."""
+        return (Aim("end_effector", self.goal),)
 
     def distance(self) -> float:
         """Return the distance from tip to goal in metres."""

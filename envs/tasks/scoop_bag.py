@@ -8,7 +8,7 @@ import numpy as np
 
 from envs.motion import at_most, ramp
 from envs.robot import Move
-from envs.task import FALLEN, Task, chosen
+from envs.task import FALLEN, Task
 
 ROWS = 4  # grains along each side of the bag
 GRAIN = 0.012  # (metres) radius of a grain of nominal size
@@ -106,8 +106,8 @@ class ScoopBag(Task):
         yaw = self.np_random.uniform(-np.pi, np.pi)
         bag = np.append(self.np_random.uniform(BAG_LOW, BAG_HIGH), yaw)
         jitter = self.np_random.uniform(-JITTER, JITTER, (ROWS * ROWS, 3))
-        bag = chosen(options, "bag", bag)
-        goal = chosen(options, "goal", (0, 0) if "goal" in options else self._draw_goal(bag))
+        bag = self.chosen(options, "bag", bag)
+        goal = self.chosen(options, "goal", (0, 0) if "goal" in options else self._draw_goal(bag))
         self.mark("bowl", (*goal, 0.0))
         radius = self.model.geom("grain00").size[0]
         scale = radius / GRAIN
