@@ -37,7 +37,7 @@ NAMED = {
     PIXELS: SHARED,
 }
 OPTIONAL = ("gripper", "goal")
-"""What a task may lack."""
+"""What a task may lack; objects, too, where a goal is told: then nothing else is to be seen."""
 MADE = (FEATURES, PIXELS, EE_VELOCITY, OBJECT_VELOCITY)
 """Parts that no environment gives."""
 RATE = 20.0
@@ -102,7 +102,8 @@ class State:
             seen = (Part(FEATURES, eye.feature_size),)
         elif name == PIXELS:
             seen = (Part(PIXELS, math.prod(image_shape or ())),)
-        keys = [key for key in wanted if key in observations or key not in OPTIONAL]
+        optional = (*OPTIONAL, OBJECTS) if GOAL in observations else OPTIONAL
+        keys = [key for key in wanted if key in observations or key not in optional]
         for key in keys:
             if key not in observations:
                 raise PolicyError(

@@ -13,8 +13,8 @@ from policies.state import State
 class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
     """Replaces the observation by a state vector, float32 of shape (D,).
 
-    Where the state looks at frames, each step's is rendered and encoded exactly once, here; `frame`
-    keeps the last one (of several cameras, the first) for whoever draws it. The environment must
+    Where the state looks at frames, each step's is rendered and encoded exactly once, here;
+    `frames` keeps the last one of each camera for whoever draws it (None is the only one's name). The environment must
     then have been made with render_mode="rgb_array" and the image size that the encoder was trained
     on; where it draws several cameras, `camera` names the encoder's.
     """
@@ -27,7 +27,7 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
             raise PolicyError("a learned state needs an environment with render_mode='rgb_array'")
         self.state = state
         self.camera = camera
-        self.frame: np.ndarray | None = None
+        self.frames: dict[str | None, np.ndarray] = {}
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (state.size,), np.float32)
 
     def reset(
@@ -44,13 +44,12 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
         if not self.state.image_shapes:
             return self.state.vectors(batched)[0]
         rendered: Any = self.env.render()
-        shown = {
+        self.frames = {
             camera: np.asarray(frame_of(rendered, camera or self.camera))
             for camera in self.state.image_shapes
         }
-        self.frame = next(iter(shown.values()))
-        frames: Any = {str(camera): frame[None] for camera, frame in shown.items()}
-        return self.state.vectors(batched, frames if self.state.estimator else self.frame[None])[0]
+        frames: Any = {camera: frame[None] for camera, frame in self.frames.items()}
+        return self.state.vectors(batched, frames if self.state.estimator else frames[None])[0]
 
 
 def frame_of(rendered: Any, camera: str | None) -> Any:

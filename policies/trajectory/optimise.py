@@ -15,6 +15,10 @@ from policies.trajectory.lqr import Quadratic, update
 SMOOTHING = 2.0
 """Steps: standard deviation of the Gaussian that exploration noise is smoothed with in time."""
 
+LOST = 100.0
+"""What a rollout costs in addition that ends before its time, such as by an object off the table.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -79,9 +83,20 @@ class Optimiser:
         """What they cost in the mean; infinite at first."""
         return self._best.cost if self._best else np.inf
 
-    def learn(self, rollouts: Rollouts, seed: int) -> Iteration:
-        """Take a step on what rollouts of `controller` show."""
+    def cost_of(self, rollouts: Rollouts, lost: np.ndarray | None = None) -> np.ndarray:
+        """Return what each of N rollouts costs, (N,); `lost`, bool (N,), ended before their time."""
         costs = self._cost.values(rollouts).sum(axis=1)
+        return costs if lost is None else costs + LOST * lost
+
+    def learn(self, rollouts: Rollouts, seed: int, lost: np.ndarray | None = None) -> Iteration:
+        """Take a step on what rollouts of `controller` show.
+
+        Of what happens after a rollout was lost nothing can be learned: the dynamics are fitted to
+        the others, if there are two of them.
+        """
+        costs = self.cost_of(rollouts, lost)
+        if lost is not None and np.sum(~lost) >= 2:
+            rollouts = Rollouts(rollouts.states[~lost], rollouts.actions[~lost])
         self._prior.learn(rollouts, seed)
         now = _Fit(
             self.controller,

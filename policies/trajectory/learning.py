@@ -1,0 +1,248 @@
+"""LQR-FLM in a task: situations, rollouts, improvements, and what is kept of them for going on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gymnasium
+import numpy as np
+import torch
+
+from dsae import checkpoint
+from policies import policy
+from policies.learner import Problem
+from policies.policy import Policy
+from policies.trajectory.dynamics import Prior, Rollouts
+from policies.trajectory.gaussian import Controller
+from policies.trajectory.objective import goal_of, objective
+from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
+from policies.trajectory.sampling import Order, Rollout, Sampler
+from policies.trajectory.sight import Sight
+from policies.trajectory.situation import Situation, horizon, look
+
+if TYPE_CHECKING:
+    from policies.learners.lqr_flm import Config
+
+BLANK_FILE = "blank.safetensors"
+"""A policy of the task and state, for the processes that roll out."""
+ROLLOUTS_FILE = "rollouts-{:04d}.safetensors"
+SITUATIONS, NOISE, CHECK = 1, 2, 3
+"""Streams of random numbers."""
+
+
+class _Course(NamedTuple):
+    """One initial condition and the controller that is learned for it."""
+
+    situation: Situation
+    optimiser: Optimiser
+
+
+class Learning:
+    """One learning of trajectories, from its first rollout to the policy."""
+
+    def __init__(self, problem: Problem, config: "Config") -> None:
+        self._problem, self._config = problem, config
+        self._state = problem.lay_out(velocities=True)
+        env = problem.environment(self._state)
+        try:
+            self._steps = horizon(env)
+            self._outputs = int(np.prod(env.action_space.shape or ()))
+            situations = self._situations(env)
+            self._sight = self._see(env, situations)
+        finally:
+            env.close()
+        prior = Prior(config.clusters, config.kept * config.conditions)
+        step = Step(bound=config.bound)
+        self._courses = [
+            _Course(
+                situation,
+                Optimiser(
+                    self._first(situation),
+                    objective(
+                        situation,
+                        self._sight,
+                        goal_of(self._state, situation, self._sight),
+                        config.weights,
+                        self._steps,
+                    ),
+                    prior,
+                    step,
+                ),
+            )
+            for situation in situations
+        ]
+        self._samples = 0
+
+    def run(self) -> Policy:
+        """Learn, or go on with it, and return the policy."""
+        problem, config = self._problem, self._config
+        problem.folder.mkdir(parents=True, exist_ok=True)
+        blank = problem.folder / BLANK_FILE
+        policy.save(blank, self._policy([course.optimiser.controller for course in self._courses]))
+        with Sampler(policy.load(blank), blank, problem.workers) as sampler:
+            for number in range(config.iterations):
+                self._iterate(sampler, number)
+            chosen = self._choose(sampler)
+        for file in (blank, *problem.folder.glob(ROLLOUTS_FILE.replace("{:04d}", "*"))):
+            file.unlink()
+        return self._policy(chosen)
+
+    def _situations(self, env: gymnasium.Env[np.ndarray, Any]) -> list[Situation]:
+        config = self._config
+        rng = np.random.default_rng([SITUATIONS, self._problem.seed])
+        seeds = rng.integers(2**31, size=config.conditions)
+        show = config.guide == "shown" or self._state.estimator is not None
+        return [look(env, int(seed), config.condition, show=show) for seed in seeds]
+
+    def _see(self, env: Any, situations: Sequence[Situation]) -> Sight:
+        known = situations[0]
+        things = tuple(aim.point for aim in known.aims)
+        vectors = [env.reset(seed=i, options=known.options)[0] for i in range(2)]
+        for situation in situations:
+            if situation.showing is not None:
+                vectors += list(situation.showing.states)
+        joints = self._outputs >= env.unwrapped.observation_space["joint_position"].shape[0]
+        return Sight.of(
+            self._state, known, np.stack(vectors), things, self._config.metres, joints=joints
+        )
+
+    def _first(self, situation: Situation) -> Controller:
+        """Return the controller that learning begins with: it does nothing, or what was shown."""
+        shape = (self._outputs, len(self._sight.columns))
+        still = Controller.constant(
+            self._steps, np.zeros(shape), np.zeros(self._outputs),
+            self._config.variance * np.eye(self._outputs),
+        )  # fmt: skip
+        return still
+
+    def _iterate(self, sampler: Sampler, number: int) -> None:
+        """Roll every controller out, improve it, and tell how it went."""
+        rolled = self._rolled(sampler, number)
+        told = [
+            course.optimiser.learn(_stacked(self._sight, rollouts), number, _lost(rollouts))
+            for course, rollouts in zip(self._courses, rolled, strict=True)
+        ]
+        self._tell(number, told, [rollout for rollouts in rolled for rollout in rollouts])
+
+    def _rolled(self, sampler: Sampler, number: int) -> list[list[Rollout]]:
+        """Return the rollouts of an iteration; those that an interrupted call made are read."""
+        file = self._problem.folder / ROLLOUTS_FILE.format(number)
+        if file.exists():
+            return _read(file)
+        rng = np.random.default_rng([NOISE, self._problem.seed, number])
+        orders = []
+        for course in self._courses:
+            shocks = noise(self._config.rollouts, self._steps, self._outputs, rng)
+            orders += [self._order(course, course.optimiser.controller, one, rng) for one in shocks]
+        done = sampler.sample(orders)
+        count = self._config.rollouts
+        rolled = [done[i : i + count] for i in range(0, len(done), count)]
+        _write(file, rolled)
+        return rolled
+
+    def _order(
+        self, course: _Course, controller: Controller, shocks: np.ndarray, rng: np.random.Generator
+    ) -> Order:
+        seed = int(rng.integers(2**31))
+        return Order(controller, self._sight, shocks, seed, course.situation.options)
+
+    def _choose(self, sampler: Sampler) -> list[Controller]:
+        """Return for each condition the better one of the best so far and the newest.
+
+        Both are rolled out again, without noise: what was best may have been lucky.
+        """
+        rng = np.random.default_rng([CHECK, self._problem.seed])
+        still = np.zeros((self._steps, self._outputs))
+        chosen = []
+        for course in self._courses:
+            costs = []
+            candidates = (course.optimiser.best, course.optimiser.controller)
+            for controller in candidates:
+                orders = [
+                    self._order(course, controller, still, rng)
+                    for _ in range(self._config.rollouts)
+                ]
+                rollouts = sampler.sample(orders)
+                self._samples += sum(rollout.steps for rollout in rollouts)
+                costs.append(
+                    course.optimiser.cost_of(
+                        _stacked(self._sight, rollouts), _lost(rollouts)
+                    ).mean()
+                )
+            chosen.append(candidates[int(np.argmin(costs))])
+        return chosen
+
+    def _tell(self, number: int, told: list[Iteration], rollouts: list[Rollout]) -> None:
+        self._samples += sum(rollout.steps for rollout in rollouts)
+        distance = float(np.median([rollout.distance for rollout in rollouts]))
+        figures = {
+            name: float(np.mean([getattr(one, name) for one in told])) for name in Iteration._fields
+        }
+        figures |= {
+            "distance": distance,
+            "success": float(np.mean([rollout.success for rollout in rollouts])),
+            "samples": float(self._samples),
+            "rollouts": float((number + 1) * len(rollouts)),
+            "saturated": float(np.mean([rollout.saturated for rollout in rollouts])),
+            "lost": float(_lost(rollouts).mean()),
+        }
+        self._problem.log(number + 1, figures)
+        self._problem.progress(
+            (number + 1) / self._config.iterations,
+            f"cost {figures['cost']:.1f}, {100 * distance:.1f} cm",
+        )
+
+    def _policy(self, controllers: Sequence[Controller]) -> Policy:
+        from policies.learners.lqr_flm import Actor
+
+        options = [course.situation.options for course in self._courses]
+        actor = Actor(options, self._steps, self._outputs, len(self._sight.columns), self._moves())
+        actor.gains.copy_(torch.from_numpy(np.stack([c.gains for c in controllers])))
+        actor.offsets.copy_(torch.from_numpy(np.stack([c.offsets for c in controllers])))
+        actor.columns.copy_(torch.from_numpy(self._sight.columns))
+        actor.scale.copy_(torch.from_numpy(self._sight.scale))
+        return self._problem.policy(self._state, actor.eval())
+
+    def _moves(self) -> dict[str, list[float]]:
+        """Return how far objects that stand somewhere by option are moved to test the controllers.
+
+        Along x and y alone: what stands on the table goes on standing on it, turned as it was.
+        """
+        first = self._courses[0].situation
+        half = self._config.moves
+        return {
+            name: [half, half] + [0.0] * (np.size(value) - 2)
+            for name, value in first.options.items()
+            if name in first.objects and half > 0
+        }
+
+
+def _stacked(sight: Sight, rollouts: Sequence[Rollout]) -> Rollouts:
+    return Rollouts(
+        sight.see(np.stack([rollout.states for rollout in rollouts])),
+        np.stack([rollout.actions for rollout in rollouts]),
+    )
+
+
+def _lost(rollouts: Sequence[Rollout]) -> np.ndarray:
+    return np.array([rollout.steps < len(rollout.actions) for rollout in rollouts])
+
+
+def _write(file: Path, rolled: list[list[Rollout]]) -> None:
+    flat = [rollout for rollouts in rolled for rollout in rollouts]
+    columns = {
+        name: torch.from_numpy(np.stack([np.asarray(getattr(one, name)) for one in flat]))
+        for name in Rollout._fields
+    }
+    checkpoint.write(file, columns, kind="rollouts", conditions=len(rolled))
+
+
+def _read(file: Path) -> list[list[Rollout]]:
+    tensors, header = checkpoint.read(file, kind="rollouts")
+    columns = [tensors[name].numpy() for name in Rollout._fields]
+    flat = [
+        Rollout(states, actions, int(steps), float(cut), float(distance), bool(success))
+        for states, actions, steps, cut, distance, success in zip(*columns, strict=True)
+    ]
+    count = len(flat) // header["conditions"]
+    return [flat[i : i + count] for i in range(0, len(flat), count)]

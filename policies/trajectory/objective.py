@@ -1,0 +1,108 @@
+"""What a trajectory costs, made of what is wanted and of what the state tells.
+
+- The end effector has an aim: its distance.
+- A thing is to be pushed to an aim: the end effector's distance from where it can push from, and
+  the thing's from its place, more and more (`Behind`, `ramp`).
+- A way was shown: the distances of end effector, turn and gripper from it at each time, and of
+  what moved from where it was brought.
+- A state of feature points: instead of the things' distances those of the points that an image of
+  the goal shows (Finn et al. 2016).
+- Nothing is seen: what there is of the robot's own alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from policies.errors import PolicyError
+from policies.state import State
+from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
+from policies.trajectory.sight import Sight
+from policies.trajectory.situation import EFFECTOR, Situation
+
+SOFT = 0.03
+"""Metres from its goal within which the direction to push a thing into fades out."""
+BEHIND, DOWN, ARRIVED = 0.25, 0.4, 0.9
+"""Shares of the time after which a robot that sees nothing is to be over the place behind what it
+pushes, to stand there, and to have pushed it to its goal."""
+OVER = 0.08
+"""Metres above that place: over what is pushed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Of the terms."""
+
+    way: float = 1.0
+    """Of being where one can push from, or where it was shown."""
+    goal: float = 1.0
+    """Of what is to be brought to its place, at the end; before it rises with the time squared."""
+    action: float = 1e-2
+    """Of ½ u²."""
+
+
+def objective(
+    situation: Situation,
+    sight: Sight,
+    goal: Mapping[str, np.ndarray],
+    weights: Weights,
+    steps: int,
+) -> Cost:
+    """Return the cost of a trajectory of so many steps.
+
+    `goal` tells where feature points shall be, in the unit of the controller's state (`goal_of`).
+    """
+    always, late = np.ones(steps + 1), ramp(steps)
+    rows = sight.rows
+    terms: list[Term] = []
+    for aim in situation.aims:
+        if aim.point == EFFECTOR:
+            terms.append(Term(Offset(rows(EFFECTOR), aim.place), weights.goal * always))
+            continue
+        seen = aim.point in sight.places
+        if aim.push_from and seen:
+            stand = Behind(rows(EFFECTOR), rows(aim.point), aim.place, aim.push_from, SOFT)
+            terms.append(Term(stand, weights.way * always))
+        elif aim.push_from:
+            way = blind_way(situation.points[aim.point], aim.place, aim.push_from, steps)
+            terms.append(Term(Offset(rows(EFFECTOR), way), weights.way * always))
+        if seen:
+            terms.append(Term(Offset(rows(aim.point), aim.place), weights.goal * late))
+    for name, place in goal.items():
+        terms.append(Term(Offset(rows(name), place), weights.goal * late))
+    return Cost(terms, weights.action)
+
+
+def goal_of(state: State, situation: Situation, sight: Sight) -> dict[str, np.ndarray]:
+    """Return where the last frames that were shown have the points that can be moved, by name.
+
+    In the unit of the controller's state. Raises PolicyError if not one of them can be seen there.
+    """
+    places: dict[str, np.ndarray] = {}
+    if state.estimator is None or situation.showing is None:
+        return places
+    for camera, perception in state.estimator.perceptions.items():
+        percept = perception.see(situation.showing.frames[camera][None])
+        for name in sight.features:
+            owner, _, number = name.rpartition("/")
+            if owner == camera and percept.present[0, int(number)]:
+                scale = sight.scale[sight.places[name]]
+                places[name] = scale * percept.places[0, int(number)]
+    if not places:
+        raise PolicyError("in the image of the goal none of the points that can be moved is seen")
+    return places
+
+
+def blind_way(begin: np.ndarray, end: np.ndarray, radius: float, steps: int) -> np.ndarray:
+    """Return a way (T + 1, 3) for pushing a thing that is not seen: from behind it to its goal.
+
+    It takes that the thing stands where it was put, (3,): over it to the side away from the goal,
+    down, and straight to where the thing shall be.
+    """
+    ahead = (end - begin) / (np.linalg.norm(end - begin) + 1e-9)
+    time = np.arange(steps + 1) / steps
+    share = np.clip((time - DOWN) / (ARRIVED - DOWN), 0.0, 1.0)[:, None]
+    way = begin + share * (end - begin) - radius * ahead
+    way[:, 2] += OVER * np.clip((DOWN - time) / (DOWN - BEHIND), 0.0, 1.0)
+    return way

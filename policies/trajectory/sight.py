@@ -1,0 +1,107 @@
+"""What of a state vector a trajectory's controller sees, and where in it things are."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from dsae.state.layout import slices
+from dsae.state.robot import EE_POSE, EE_VELOCITY
+from policies.motion import OBJECT_VELOCITY, OBJECTS
+from policies.state import State
+from policies.trajectory.situation import EFFECTOR, Situation
+
+TURNS = 0.02
+"""Spread of a quaternion's number above which the hand is taken to turn."""
+JOINTS = ("joint_position", "joint_velocity")
+GRIPPER = "gripper"
+
+
+class Sight(NamedTuple):
+    """The controller's state x = scale · s[columns] of a state vector s, (X,)."""
+
+    columns: np.ndarray
+    """(X,)."""
+    scale: np.ndarray
+    """(X,): 1 for what is in metres and radians, metres per half side for feature points."""
+    places: dict[str, np.ndarray]
+    """By the name of a thing, the numbers of x that are its coordinates: (3,) or (2,)."""
+    features: tuple[str, ...]
+    """The names among them that are feature points."""
+
+    @classmethod
+    def of(
+        cls,
+        state: State,
+        situation: Situation,
+        vectors: np.ndarray,
+        things: tuple[str, ...],
+        metres: float,
+        *,
+        joints: bool,
+    ) -> Self:
+        """Choose what to see.
+
+        Args:
+            state: with velocities.
+            situation: one of those to learn in; they have the same objects.
+            vectors: state vectors of some rollouts (N, D), which tell whether the hand turns.
+            things: objects to see, of those that the state tells.
+            metres: what a half side of the image is about, in metres.
+            joints: whether joint positions and velocities are seen, too.
+        """
+        at = slices(state.layout)
+        columns: list[int] = []
+        scale: list[float] = []
+        places: dict[str, np.ndarray] = {}
+
+        def take(numbers: list[int], factor: float = 1.0, name: str | None = None) -> None:
+            if name:
+                places[name] = len(columns) + np.arange(len(numbers))
+            columns.extend(numbers)
+            scale.extend([factor] * len(numbers))
+
+        for part in JOINTS if joints else ():
+            take(list(range(at[part].start, at[part].stop)))
+        pose, speed = at[EE_POSE].start, at[EE_VELOCITY].start
+        turning = [i for i in range(pose + 3, pose + 7) if vectors[:, i].std() > TURNS]
+        take(list(range(pose, pose + 3)), name=EFFECTOR)
+        take(turning, name="turn")
+        take(list(range(speed, speed + 3 + 3 * bool(turning))))
+        if GRIPPER in at:
+            take([at[GRIPPER].start], name=GRIPPER)
+        for number, thing in enumerate(situation.objects):
+            if thing in things and OBJECTS in at:
+                place, velocity = at[OBJECTS].start + 3 * number, at[OBJECT_VELOCITY].start
+                take(list(range(place, place + 3)), name=thing)
+                take([velocity + 3 * number + i for i in range(3)])
+        features = _take_features(state, take, metres) if state.estimator else ()
+        return cls(np.array(columns), np.array(scale), places, features)
+
+    def rows(self, name: str) -> np.ndarray:
+        """Return the matrix that takes the coordinates of a thing out of x, (3 or 2, X)."""
+        matrix = np.zeros((len(self.places[name]), len(self.columns)))
+        matrix[np.arange(len(matrix)), self.places[name]] = 1.0
+        return matrix
+
+    def see(self, vectors: np.ndarray) -> np.ndarray:
+        """Return x, (..., X), of state vectors (..., D)."""
+        return vectors[..., self.columns] * self.scale
+
+
+def _take_features(state: State, take, metres: float) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
+    """See each camera's kept points that can be moved, and their velocities."""
+    assert state.estimator is not None
+    at, names = slices(state.layout), []
+    for camera, perception in state.estimator.perceptions.items():
+        size = len(perception.axes)
+        kept = np.flatnonzero(perception.kept)
+        places, velocities = (at[part.name].start for part in state.estimator.layout
+                              if part.name.startswith(f"{camera}/"))  # fmt: skip
+        for order, point in enumerate(kept):
+            if not perception.movable[point]:
+                continue
+            name = f"{camera}/{point}"
+            take([places + size * order + i for i in range(size)], metres, name)
+            take([velocities + size * order + i for i in range(size)], metres)
+            names.append(name)
+    return tuple(names)

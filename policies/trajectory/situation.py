@@ -1,0 +1,115 @@
+"""Where a trajectory begins and what is wanted of it: from the task's named points, or shown once.
+
+Where the task says what is to be brought where (`aims`), that is enough; where it does not, its
+scripted expert shows a way, as a person would lead the arm through the task once. Of what was shown
+the robot's own path and the last frame, a picture of the goal, are taken.
+"""
+
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+
+from data.controllers import task_name
+from policies.errors import PolicyError
+from policies.wrapper import StateObservation
+
+EFFECTOR = "end_effector"
+
+
+class Aim(NamedTuple):
+    """Where a named point is to be brought."""
+
+    point: str
+    place: np.ndarray
+    """(3,) metres."""
+    push_from: float
+    """How far from its middle a finger stands that pushes it, in metres; 0: it is not pushed."""
+
+
+class Showing(NamedTuple):
+    """One episode in which the expert did the task."""
+
+    states: np.ndarray
+    """State vectors, float64 (T + 1, D)."""
+    actions: np.ndarray
+    """(T, U)."""
+    points: dict[str, np.ndarray]
+    """Where the named points were, (T + 1, 3) in metres each."""
+    frames: dict[str | None, np.ndarray]
+    """The last frame of each camera that the state looks through, uint8 (H, W, 3)."""
+    success: bool
+
+
+class Situation(NamedTuple):
+    """An initial condition and what is to be reached from it."""
+
+    options: dict[str, Any]
+    """Reset options that bring it about, but for the arm, which starts a little elsewhere."""
+    points: dict[str, np.ndarray]
+    """Where the named points are in the beginning, (3,) in metres each."""
+    objects: tuple[str, ...]
+    """Names of those that the observation `object_position` holds, in its order."""
+    aims: tuple[Aim, ...]
+    showing: Showing | None
+
+
+def horizon(env: gymnasium.Env[Any, Any]) -> int:
+    """Return how many steps an episode has; PolicyError if the task does not say."""
+    steps = getattr(env.unwrapped, "HORIZON", None)
+    limit = env.spec.max_episode_steps if env.spec else None
+    known = [int(number) for number in (steps, limit) if number]
+    if not known:
+        raise PolicyError(f"{task_name(env)} does not say how many steps an episode has")
+    return min(known)
+
+
+def look(
+    env: gymnasium.Env[np.ndarray, Any], seed: int, fixed: dict[str, Any], *, show: bool
+) -> Situation:
+    """Return the situation that an episode of `seed` begins with.
+
+    `fixed` are reset options that are not drawn. Without aims, or with `show`, the expert shows a
+    way. Raises PolicyError if the task does not tell what it must.
+    """
+    world: Any = env.unwrapped
+    for name in ("condition", "aims", "points", "keypoint_names"):
+        if not hasattr(world, name):
+            raise PolicyError(
+                f"{task_name(env)} has no '{name}': a trajectory is optimised from an initial "
+                "condition that can be come back to, with named points"
+            )
+    env.reset(seed=seed, options=fixed)
+    options = {**world.condition(), **fixed}
+    points = {name: np.array(place, np.float64) for name, place in world.points().items()}
+    aims = tuple(Aim(*aim) for aim in world.aims())
+    size = dict(getattr(world.observation_space, "spaces", {})).get("object_position")
+    count = size.shape[0] // 3 if size is not None and size.shape else 0
+    objects = tuple(world.keypoint_names[1 : 1 + count])
+    showing = shown(env, seed, options) if show or not aims else None
+    return Situation(options, points, objects, aims, showing)
+
+
+def shown(env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any]) -> Showing:
+    """Let the task's expert act from an initial condition and keep what can be seen of it."""
+    world: Any = env.unwrapped
+    if not hasattr(world, "expert_action"):
+        raise PolicyError(f"{task_name(env)} has no expert that could show a way")
+    state, info = env.reset(seed=seed, options=options)
+    states, actions, tracks = [state], [], [world.points()]
+    for _ in range(horizon(env)):
+        action = np.asarray(world.expert_action(), np.float64)
+        state, _, terminated, truncated, info = env.step(action)
+        states.append(state)
+        actions.append(action)
+        tracks.append(world.points())
+        if terminated or truncated:
+            break
+    frames = env.frames if isinstance(env, StateObservation) else {}
+    return Showing(
+        np.stack(states).astype(np.float64),
+        np.stack(actions),
+        {name: np.stack([points[name] for points in tracks]) for name in tracks[0]},
+        {camera: np.array(frame) for camera, frame in frames.items()},
+        bool(info.get("is_success", False)),
+    )
