@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
@@ -42,6 +42,14 @@ class Controller(Protocol):
 
     def act(self, observation: Any) -> Command:
         """Choose the action that answers an observation."""
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A controller that acts from initial conditions of its own."""
+
+    def options(self, seed: int) -> dict[str, Any] | None:
+        """Return the reset options of the episode of a seed; None for any condition."""
 
 
 class CorrelatedNoise:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.controllers import Command, Controller, Env, task_name
+from data.controllers import Command, Controller, Env, Placing, task_name
 from data.episode import Episode
 from data.errors import DataError
 
@@ -84,7 +84,8 @@ def rollout(
     films = films or {camera: Film() for camera in cameras}
     for film in films.values():
         film.rewind()
-    observation, _ = env.reset(seed=seed)
+    options = controller.options(seed) if isinstance(controller, Placing) else None
+    observation, _ = env.reset(seed=seed, options=options)
     controller.reset(env, seed)
     factors = env.unwrapped.factors() if hasattr(env.unwrapped, "factors") else {}
     keypoints = env.get_wrapper_attr("keypoints") if env.has_wrapper_attr("keypoints") else None

@@ -14,9 +14,9 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
     """Replaces the observation by a state vector, float32 of shape (D,).
 
     Where the state looks at frames, each step's is rendered and encoded exactly once, here;
-    `frames` keeps the last one of each camera for whoever draws it (None is the only one's name). The environment must
-    then have been made with render_mode="rgb_array" and the image size that the encoder was trained
-    on; where it draws several cameras, `camera` names the encoder's.
+    `frames` keeps the last one of each camera for whoever draws it, under None if it is the only
+    one. The environment must then have been made with render_mode="rgb_array" and the image size
+    that the encoder was trained on; where it draws several cameras, `camera` names the encoder's.
     """
 
     def __init__(

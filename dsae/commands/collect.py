@@ -20,6 +20,7 @@ from pydantic import Field
 from data import collect as collection
 from data import controllers
 from dsae.commands import environments, opengl, runs
+from dsae.commands.errors import UsageError
 from dsae.commands.options import Seed, argument, runtime
 from dsae.commands.progress import Bar
 from policies import controller as learned
@@ -35,6 +36,8 @@ class Options:
     """Number of episodes."""
     controller: str = "noisy-expert"
     """expert, noisy-expert, random, or the run folder of a learned policy."""
+    noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Exploration noise of a learned policy's actions, as a share of half their range [0]."""
     size: environments.Size | None = None
     """Image size in pixels, like 64 or 48x64 (height x width); 64 for our own tasks."""
     cameras: environments.SomeNames = ("front",)
@@ -62,7 +65,7 @@ def run(options: Options) -> int:
         options.task, options.size, options.cameras, options.factors, options.settings
     )
     make_env = environments.env_factory(options.task, settings)
-    make_controller = _controller(options.controller, make_env)
+    make_controller = _controller(options.controller, options.noise, make_env)
     folder = options.out or Path("runs/data") / environments.folder_name(options.task)
     redo = not options.overwrite and _has_lost_episodes(folder, options.episodes)
     with runs.open_run(folder, "collect", options, overwrite=options.overwrite, redo=redo) as run_:
@@ -95,14 +98,16 @@ def _has_lost_episodes(folder: Path, episodes: int) -> bool:
 
 
 def _controller(
-    name: str, make_env: Callable[[], controllers.Env]
+    name: str, noise: float | None, make_env: Callable[[], controllers.Env]
 ) -> Callable[[], controllers.Controller]:
     """Return what makes a controller by its name, or else by the folder of a learned policy."""
     if name in controllers.NAMES or not Path(name).exists():
+        if noise is not None:
+            raise UsageError(f"--noise is a learned policy's: the controller is '{name}'")
         return controllers.by_name(name)
     env = make_env()
     try:
         learned.PolicyController(Path(name)).check(env)
     finally:
         env.close()
-    return partial(learned.PolicyController, Path(name))
+    return partial(learned.PolicyController, Path(name), noise or 0.0)

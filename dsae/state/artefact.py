@@ -50,6 +50,7 @@ def describe(estimator: StateEstimator) -> tuple[Tensors, dict[str, Any]]:
             **perception.noise._asdict(),
             "kept": perception.kept,
             "movable": perception.movable,
+            "told": perception.told,
             "usual": perception.usual,
             "thresholds": perception.thresholds,
             "nothing": perception.nothing,
@@ -105,4 +106,5 @@ def _perception(
         usual=arrays["usual"],
         kept=arrays["kept"],
         movable=arrays["movable"],
+        told=arrays.get("told"),  # older files know none
     )

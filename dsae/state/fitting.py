@@ -107,6 +107,7 @@ def fit(
             usual=usual,
             kept=None if pruning is None else pruning.kept,
             movable=None if pruning is None else pruning.movable,
+            told=None if pruning is None else pruning.told,
         ),
         pruning,
     )

@@ -57,6 +57,8 @@ class Perception:
         kept: the points that are worth controlling with, bool (K,); all if left out.
         movable: those of them that a goal may be about, bool (K,): not what lies still in every
             episode; all that are kept if left out.
+        told: share of each place that an affine map of the end effector's position tells, (K,) in
+            [0, 1]: near 1 for the robot's own points; 0 if left out.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Perception:
         nothing: np.ndarray | None = None,
         kept: np.ndarray | None = None,
         movable: np.ndarray | None = None,
+        told: np.ndarray | None = None,
     ) -> None:
         self.encoder = encoder
         self.thresholds = thresholds
@@ -77,6 +80,7 @@ class Perception:
         self.usual = usual
         self.kept = np.ones(len(noise.measurement), bool) if kept is None else kept
         self.movable = self.kept if movable is None else movable & self.kept
+        self.told = np.zeros(len(self.kept)) if told is None else told
         if not self.kept.any():
             raise DsaeError("no feature point is kept: there is nothing to make a state of")
 

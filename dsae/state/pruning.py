@@ -55,6 +55,12 @@ class Pruning(NamedTuple):
         return self.movable & ~np.array([score.body for score in self.scores], bool)
 
     @property
+    def told(self) -> np.ndarray:
+        """Share of each place that the end effector's own tells, (K,) in [0, 1]; 0 if unknown."""
+        shares = np.array([score.effector for score in self.scores], np.float64)
+        return np.clip(np.nan_to_num(shares), 0.0, 1.0)
+
+    @property
     def categories(self) -> tuple[Category, ...]:
         """Of each point, one of `CATEGORIES`."""
         return tuple(score.category for score in self.scores)

@@ -6,7 +6,8 @@
 - A way was shown: the distances of end effector, turn and gripper from it at each time, and of
   what moved from where it was brought.
 - A state of feature points: instead of the things' distances those of the points that an image of
-  the goal shows (Finn et al. 2016).
+  the goal shows (Finn et al. 2016). A point counts by what of its place the end effector's does not
+  tell, which has a term of its own.
 - Nothing is seen: what there is of the robot's own alone.
 """
 
@@ -70,12 +71,13 @@ def objective(
         if seen:
             terms.append(Term(Offset(rows(aim.point), aim.place), weights.goal * late))
     for name, place in goal.items():
-        terms.append(Term(Offset(rows(name), place), weights.goal * late))
+        share = sight.features[name]
+        terms.append(Term(Offset(rows(name), place), weights.goal * share * late))
     return Cost(terms, weights.action)
 
 
 def goal_of(state: State, situation: Situation, sight: Sight) -> dict[str, np.ndarray]:
-    """Return where the last frames that were shown have the points that can be moved, by name.
+    """Return where the last frames that were shown have the kept points, by name.
 
     In the unit of the controller's state. Raises PolicyError if not one of them can be seen there.
     """
@@ -90,7 +92,7 @@ def goal_of(state: State, situation: Situation, sight: Sight) -> dict[str, np.nd
                 scale = sight.scale[sight.places[name]]
                 places[name] = scale * percept.places[0, int(number)]
     if not places:
-        raise PolicyError("in the image of the goal none of the points that can be moved is seen")
+        raise PolicyError("in the image of the goal none of the kept points is seen")
     return places
 
 

@@ -1,5 +1,6 @@
 """What of a state vector a trajectory's controller sees, and where in it things are."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -10,10 +11,14 @@ from policies.motion import OBJECT_VELOCITY, OBJECTS
 from policies.state import State
 from policies.trajectory.situation import EFFECTOR, Situation
 
+ON_HAND = 0.9
+"""Share of a point's place that the end effector's tells, above which it is the robot's own."""
 TURNS = 0.02
 """Spread of a quaternion's number above which the hand is taken to turn."""
 JOINTS = ("joint_position", "joint_velocity")
 GRIPPER = "gripper"
+
+Take = Callable[..., None]
 
 
 class Sight(NamedTuple):
@@ -25,8 +30,9 @@ class Sight(NamedTuple):
     """(X,): 1 for what is in metres and radians, metres per half side for feature points."""
     places: dict[str, np.ndarray]
     """By the name of a thing, the numbers of x that are its coordinates: (3,) or (2,)."""
-    features: tuple[str, ...]
-    """The names among them that are feature points."""
+    features: dict[str, float]
+    """The names among them that are feature points, with the share of each that the end effector's
+    place does not tell."""
 
     @classmethod
     def of(
@@ -74,7 +80,7 @@ class Sight(NamedTuple):
                 place, velocity = at[OBJECTS].start + 3 * number, at[OBJECT_VELOCITY].start
                 take(list(range(place, place + 3)), name=thing)
                 take([velocity + 3 * number + i for i in range(3)])
-        features = _take_features(state, take, metres) if state.estimator else ()
+        features = _take_features(state, take, metres) if state.estimator else {}
         return cls(np.array(columns), np.array(scale), places, features)
 
     def rows(self, name: str) -> np.ndarray:
@@ -88,20 +94,23 @@ class Sight(NamedTuple):
         return vectors[..., self.columns] * self.scale
 
 
-def _take_features(state: State, take, metres: float) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
-    """See each camera's kept points that can be moved, and their velocities."""
+def _take_features(state: State, take: Take, metres: float) -> dict[str, float]:
+    """See each camera's kept points, and their velocities, but for those on the hand."""
     assert state.estimator is not None
-    at, names = slices(state.layout), []
+    at, shares = slices(state.layout), {}
     for camera, perception in state.estimator.perceptions.items():
         size = len(perception.axes)
-        kept = np.flatnonzero(perception.kept)
-        places, velocities = (at[part.name].start for part in state.estimator.layout
-                              if part.name.startswith(f"{camera}/"))  # fmt: skip
-        for order, point in enumerate(kept):
-            if not perception.movable[point]:
+        places, velocities = (
+            at[part.name].start
+            for part in state.estimator.layout
+            if part.name.startswith(f"{camera}/")
+        )
+        for order, point in enumerate(np.flatnonzero(perception.kept)):
+            told = float(perception.told[point])
+            if told > ON_HAND:
                 continue
             name = f"{camera}/{point}"
             take([places + size * order + i for i in range(size)], metres, name)
             take([velocities + size * order + i for i in range(size)], metres)
-            names.append(name)
-    return tuple(names)
+            shares[name] = 1.0 - told
+    return shares
