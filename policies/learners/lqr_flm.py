@@ -48,6 +48,8 @@ class Config:
     """Last rollouts that the prior is fitted to."""
     way: float = 1.0
     """Weight of being where one can push from, or where it was shown."""
+    led: float = 0.1
+    """Share of that which remains once the arm is led to where it can push what it sees."""
     goal: float = 1.0
     """Weight of what is to be brought to its place."""
     action: float = 1e-2
@@ -63,14 +65,14 @@ class Config:
         check_ranges(
             self,
             iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=some,
-            bound=some, clusters=positive, kept=positive, way=some, goal=some, action=some,
+            bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some, action=some,
             metres=some, moves=some,
         )  # fmt: skip
 
     @property
     def weights(self) -> Weights:
         """Of the cost's terms."""
-        return Weights(way=self.way, goal=self.goal, action=self.action)
+        return Weights(way=self.way, led=self.led, goal=self.goal, action=self.action)
 
 
 SMALL = Config(iterations=6, rollouts=5)

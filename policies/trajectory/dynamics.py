@@ -6,14 +6,13 @@ to the transitions of all times and of earlier iterations (Levine & Abbeel 2014)
 Conditioning that Gaussian on [x; u] gives the dynamics.
 """
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
+from policies.trajectory import mixture
 from policies.trajectory.gaussian import Dynamics, symmetric
+from policies.trajectory.mixture import Mixture
 
 REGULARISATION = 1e-6
 INITIAL_FLOOR = 1e-6
@@ -22,7 +21,6 @@ DYNAMICS_FLOOR = 1e-10
 """Least variance of the transition noise."""
 PER_CLUSTER = 40
 """Transitions that there must be for each cluster."""
-EM_STEPS = 50
 
 
 class Rollouts(NamedTuple):
@@ -45,32 +43,30 @@ class Prior:
     def __init__(self, clusters: int = 20, rollouts: int = 20) -> None:
         self._clusters, self._rollouts = clusters, rollouts
         self._kept: list[np.ndarray] = []
-        self._mixture: GaussianMixture | None = None
+        self._mixture: Mixture | None = None
         self._scale = np.ones(1)
         self._mean = np.zeros(1)
 
-    def learn(self, rollouts: Rollouts, seed: int) -> None:
+    def learn(self, rollouts: Rollouts) -> None:
         """Fit the mixture to these and the last rollouts before them."""
         self._kept = [*self._kept, *rollouts.transitions][-self._rollouts :]
         points = np.concatenate(self._kept)
+        times = np.concatenate([np.arange(len(one)) / len(one) for one in self._kept])
         self._mean = points.mean(axis=0)
         self._scale = np.maximum(points.std(axis=0), 1e-6)
         count = int(np.clip(len(points) // PER_CLUSTER, 1, self._clusters))
-        mixture = GaussianMixture(
-            count, reg_covar=1e-4, max_iter=EM_STEPS, tol=1e-2, random_state=seed
+        self._mixture = mixture.fit(
+            (points - self._mean) / self._scale, np.int64(np.floor(times * count))
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a rough prior will do
-            self._mixture = mixture.fit((points - self._mean) / self._scale)
 
     def moments(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and covariance of the mixture, weighted by how it explains points (N, D)."""
         assert self._mixture is not None
-        weights = self._mixture.predict_proba((points - self._mean) / self._scale).mean(axis=0)
-        means = self._mixture.means_
+        shares, _ = self._mixture.responsibilities((points - self._mean) / self._scale)
+        weights, means = shares.mean(axis=0), self._mixture.means
         mean = weights @ means
         apart = means - mean
-        covariance = np.einsum("k,kij->ij", weights, self._mixture.covariances_)
+        covariance = np.einsum("k,kij->ij", weights, self._mixture.covariances)
         covariance += (weights[:, None] * apart).T @ apart
         return (
             mean * self._scale + self._mean,

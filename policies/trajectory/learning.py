@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gymnasium
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from dsae import checkpoint
 from policies import policy
@@ -79,7 +80,8 @@ class Learning:
         problem.folder.mkdir(parents=True, exist_ok=True)
         blank = problem.folder / BLANK_FILE
         policy.save(blank, self._policy([course.optimiser.controller for course in self._courses]))
-        with Sampler(policy.load(blank), blank, problem.workers) as sampler:
+        # Many small matrices: more threads would wait for each other, up to a hundred times longer.
+        with threadpool_limits(1), Sampler(policy.load(blank), blank, problem.workers) as sampler:
             for number in range(config.iterations):
                 self._iterate(sampler, number)
             chosen = self._choose(sampler)
@@ -119,7 +121,7 @@ class Learning:
         """Roll every controller out, improve it, and tell how it went."""
         rolled = self._rolled(sampler, number)
         told = [
-            course.optimiser.learn(_stacked(self._sight, rollouts), number, _lost(rollouts))
+            course.optimiser.learn(_stacked(self._sight, rollouts), _lost(rollouts))
             for course, rollouts in zip(self._courses, rolled, strict=True)
         ]
         self._tell(number, told, [rollout for rollouts in rolled for rollout in rollouts])

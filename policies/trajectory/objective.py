@@ -37,6 +37,8 @@ class Weights:
 
     way: float = 1.0
     """Of being where one can push from, or where it was shown."""
+    led: float = 0.1
+    """Share of `way` that remains once the arm stands where it can push, if it sees the thing."""
     goal: float = 1.0
     """Of what is to be brought to its place, at the end; before it rises with the time squared."""
     action: float = 1e-2
@@ -67,7 +69,9 @@ def objective(
             terms.append(Term(stand, weights.way * always))
         elif aim.push_from:
             way = blind_way(situation.points[aim.point], aim.place, aim.push_from, steps)
-            terms.append(Term(Offset(rows(EFFECTOR), way), weights.way * always))
+            firm = np.arange(steps + 1) < DOWN * steps
+            held = np.where(firm, 1.0, weights.led) if goal else always
+            terms.append(Term(Offset(rows(EFFECTOR), way), weights.way * held))
         if seen:
             terms.append(Term(Offset(rows(aim.point), aim.place), weights.goal * late))
     for name, place in goal.items():

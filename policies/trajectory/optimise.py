@@ -88,7 +88,7 @@ class Optimiser:
         costs = self._cost.values(rollouts).sum(axis=1)
         return costs if lost is None else costs + LOST * lost
 
-    def learn(self, rollouts: Rollouts, seed: int, lost: np.ndarray | None = None) -> Iteration:
+    def learn(self, rollouts: Rollouts, lost: np.ndarray | None = None) -> Iteration:
         """Take a step on what rollouts of `controller` show.
 
         Of what happens after a rollout was lost nothing can be learned: the dynamics are fitted to
@@ -97,7 +97,7 @@ class Optimiser:
         costs = self.cost_of(rollouts, lost)
         if lost is not None and np.sum(~lost) >= 2:
             rollouts = Rollouts(rollouts.states[~lost], rollouts.actions[~lost])
-        self._prior.learn(rollouts, seed)
+        self._prior.learn(rollouts)
         now = _Fit(
             self.controller,
             fitting.fit(rollouts, self._prior),

@@ -29,8 +29,8 @@ def test_with_the_prior_four_rollouts_are_enough() -> None:
     few = rollouts(4, 1)
     prior = Prior(clusters=3)
     for seed in (2, 3, 4):
-        prior.learn(rollouts(4, seed), 0)
-    prior.learn(few, 0)
+        prior.learn(rollouts(4, seed))
+    prior.learn(few)
     with_prior, without = fit(few, prior), fit(few, None)
     assert worst(with_prior.matrices) < 0.3
     # Three inputs and four points: the least-squares fit is all noise.
@@ -44,7 +44,7 @@ def test_what_never_moves_is_no_trouble() -> None:
         still.actions,
     )
     prior = Prior()
-    prior.learn(frozen, 0)
+    prior.learn(frozen)
     found = fit(frozen, prior)
     assert np.isfinite(found.matrices).all()
     assert np.all(np.linalg.eigvalsh(found.covariances) > 0)
@@ -56,7 +56,7 @@ def test_what_never_moves_is_no_trouble() -> None:
 def test_the_same_seed_gives_the_same_fit() -> None:
     def fitted() -> np.ndarray:
         prior = Prior()
-        prior.learn(rollouts(5, 6), 3)
+        prior.learn(rollouts(5, 6))
         return fit(rollouts(5, 6), prior).matrices
 
     np.testing.assert_array_equal(fitted(), fitted())

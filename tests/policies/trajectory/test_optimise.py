@@ -29,7 +29,7 @@ def learned(iterations: int, seed: int) -> tuple[Optimiser, list[float]]:
     costs = []
     for number in range(iterations):
         shocks = noise(5, systems.STEPS, 1, rng)
-        costs.append(optimiser.learn(roll(optimiser.controller, shocks, rng), number).cost)
+        costs.append(optimiser.learn(roll(optimiser.controller, shocks, rng)).cost)
     return optimiser, costs
 
 
@@ -50,7 +50,7 @@ def test_the_best_controller_is_kept_when_a_later_one_is_worse() -> None:
     kept = optimiser.best
     optimiser.controller = bad
     rng = np.random.default_rng(2)
-    told = optimiser.learn(roll(bad, noise(5, systems.STEPS, 1, rng), rng), 8)
+    told = optimiser.learn(roll(bad, noise(5, systems.STEPS, 1, rng), rng))
     assert told.rolled_back
     assert optimiser.best is kept
     # Learning goes on from the best one.
