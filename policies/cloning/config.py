@@ -23,8 +23,10 @@ class Config:
     that do now this and now that in one state, and acts with the mean of the likeliest."""
     modes: int = 5
     """Gaussians of a mixture."""
-    min_std: float = 0.01
-    """Smallest deviation of a mixture's Gaussians, in units of the action."""
+    min_std: float = 0.1
+    """Smallest deviation of a mixture's Gaussians, in units of the action. robomimic's is 1e-4, for
+    people's demonstrations; those of a script were cloned far worse with 0.01
+    (docs/results/cloning.md)."""
     history: int = 1
     """Latest states that the actor sees, its own included."""
     points: int = 32
