@@ -31,8 +31,8 @@ class Config:
     """Latest states that the actor sees, its own included."""
     points: int = 32
     """Feature points of the network that looks at images, on the state `pixels`."""
-    shift: int = 4
-    """Pixels by which images are shifted at random, either way, while learning; 0 for never."""
+    shift: int = 0
+    """Pixels by which images are shifted at random, either way, while learning; 4 is usual."""
     learning_rate: float = 1e-3
     """Adam's rate, falling along a cosine."""
     weight_decay: float = 1e-5
