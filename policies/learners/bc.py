@@ -15,7 +15,7 @@ from policies.learner import Problem
 from policies.policy import Policy
 
 NEEDS_DATA = True
-SMALL = Config(hidden=64, layers=2, epochs=40, learning_rate=3e-3)
+SMALL = Config(hidden=64, layers=2, batch=64, epochs=60, learning_rate=3e-3)
 
 
 def check(state: str) -> None:
