@@ -102,3 +102,26 @@ def read(path: Path, *, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, A
     if header.get("kind") != kind:
         raise CheckpointError(f"{path} is of kind '{header.get('kind')}', not '{kind}'")
     return tensors, header
+
+
+def part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Return the tensors whose names begin with `prefix`, under the rest of their names."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def describe_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return what an optimiser remembers of its parameters, as tensors by number and name."""
+    return {
+        f"{index}.{name}": torch.as_tensor(value)
+        for index, memory in optimizer.state_dict()["state"].items()
+        for name, value in memory.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Give an optimiser back what `describe_optimizer` told of it; its rates stay as they are."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -89,18 +89,16 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Policy:
 def _restore(tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> Policy:
     eye: Eye | None = None
     if header["encoder"]:
-        eye = checkpoint.restore_encoder(_part(tensors, "encoder."), header["encoder"]).eval()
+        eye = checkpoint.restore_encoder(
+            checkpoint.part(tensors, "encoder."), header["encoder"]
+        ).eval()
     elif header.get("estimator"):  # older files know none
-        eye = artefact.restore(_part(tensors, "estimator."), header["estimator"])
+        eye = artefact.restore(checkpoint.part(tensors, "estimator."), header["estimator"])
     actor = learners.module(header["learner"]).Actor(**header["actor"])
-    actor.load_state_dict(_part(tensors, "actor."))
+    actor.load_state_dict(checkpoint.part(tensors, "actor."))
     layout = tuple(Part(name, size) for name, size in header["layout"])
     shape = header.get("image_shape")  # older files know neither it nor a rate
     state = State(
         layout, eye, image_shape=tuple(shape) if shape else None, rate=header.get("rate", RATE)
     )
     return Policy(state, actor.eval(), Task(**header["task"]), header["learner"], header["state"])
-
-
-def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

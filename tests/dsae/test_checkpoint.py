@@ -119,3 +119,23 @@ def test_an_interrupted_write_leaves_the_old_file(file: Path) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         checkpoint.write(file, {}, kind="encoder", extra=object())
     assert file.read_bytes() == before
+
+
+def test_an_optimizer_goes_on_from_what_was_told_of_it() -> None:
+    def steps(count: int, model: torch.nn.Linear, optimizer: torch.optim.Optimizer) -> None:
+        for _ in range(count):
+            optimizer.zero_grad()
+            model(torch.ones(1, 3)).sum().backward()
+            optimizer.step()
+
+    torch.manual_seed(0)
+    models = [torch.nn.Linear(3, 2) for _ in range(2)]
+    optimizers = [torch.optim.AdamW(model.parameters(), 0.1) for model in models]
+    steps(3, models[0], optimizers[0])
+    models[1].load_state_dict(models[0].state_dict())
+    told = checkpoint.describe_optimizer(optimizers[0])
+    kept = checkpoint.part({f"adam.{name}": value for name, value in told.items()}, "adam.")
+    checkpoint.restore_optimizer(optimizers[1], {name: v.clone() for name, v in kept.items()})
+    for model, optimizer in zip(models, optimizers, strict=True):
+        steps(2, model, optimizer)
+    assert torch.equal(models[0].weight, models[1].weight)

@@ -1,86 +1,72 @@
 import numpy as np
 import pytest
 import torch
+from demonstrated import error, linear, same
 
+from dsae.errors import DsaeError
 from policies import learners
-from policies.demonstrations import Demonstrations
+from policies.cloning.actor import MIN_SCALE, Actor
+from policies.cloning.steps import split
+from policies.cloning.training import clone
 from policies.errors import PolicyError
-from policies.learners import bc
-
-MAP = np.random.default_rng(5).normal(size=(6, 3)).astype(np.float32)
-SCALES = np.array([1, 100, 0.01, 5, 1, 1], np.float32)
-
-
-def shown(episodes: int = 20, noise: float = 0.0, seed: int = 0) -> Demonstrations:
-    """Actions that are linear in the states, whose numbers are of very different sizes."""
-    rng = np.random.default_rng(seed)
-    plain = rng.normal(size=(50 * episodes, 6)).astype(np.float32)
-    actions = 0.3 * plain @ MAP + noise * rng.normal(size=(50 * episodes, 3)).astype(np.float32)
-    # Offset and scale as real observations have them.
-    return Demonstrations(3 + plain * SCALES, actions, np.repeat(np.arange(episodes), 50))
-
-
-def weights(actor: bc.Actor) -> dict[str, torch.Tensor]:
-    return actor.state_dict()
+from policies.learners.bc import SMALL, Config
 
 
 def test_a_linear_map_is_learned() -> None:
-    config = bc.Config(epochs=40, hidden=64, layers=2, learning_rate=3e-3)
-    actor = bc.clone(shown(), config, seed=0)
-    fresh = shown(episodes=5, seed=1)
-    error = np.mean((actor.act(fresh.states) - fresh.actions) ** 2)
-    assert error < 0.02 * fresh.actions.var()
+    actor = clone(linear(), SMALL, seed=0)
+    fresh = linear(episodes=5, seed=1)
+    assert error(actor, fresh) < 0.01
     assert actor.act(fresh.states).dtype == np.float32
 
 
-def test_the_seed_decides_all() -> None:
-    config = bc.Config(epochs=3, hidden=16)
+@pytest.mark.parametrize("head", ["deterministic", "mixture"])
+def test_the_seed_decides_all(head: str) -> None:
+    config = Config(epochs=3, hidden=16, head=head)  # type: ignore[arg-type]
     torch.manual_seed(1)
-    first = weights(bc.clone(shown(), config, seed=7))
+    first = clone(linear(), config, seed=7)
     torch.manual_seed(2)
     after = torch.rand(1)
     torch.manual_seed(2)
-    second = weights(bc.clone(shown(), config, seed=7))
+    second = clone(linear(), config, seed=7)
     assert torch.equal(torch.rand(1), after), "the caller's own random numbers were used up"
-    assert all(torch.equal(first[key], second[key]) for key in first)
-    other = weights(bc.clone(shown(), config, seed=8))
-    assert not all(torch.equal(first[key], other[key]) for key in first)
+    assert same(first, second)
+    assert not same(first, clone(linear(), config, seed=8))
 
 
 def test_it_stops_when_validation_gets_worse_and_returns_the_best() -> None:
-    data = shown(episodes=4, noise=2.0)
+    data = linear(episodes=4, noise=2.0)
     rows: list[dict[str, float]] = []
-    config = bc.Config(epochs=400, patience=4, hidden=128, learning_rate=5e-3, validation=0.25)
-    actor = bc.clone(data, config, seed=0, log=lambda epoch, row: rows.append(row))
+    config = Config(epochs=400, patience=4, hidden=128, learning_rate=5e-3, validation=0.25)
+    actor = clone(data, config, seed=0, log=lambda epoch, row: rows.append(row))
     errors = [row["validation_error"] for row in rows]
     assert len(errors) < 100
     assert len(errors) == int(np.argmin(errors)) + 1 + config.patience
-    _, held_out = bc._split(data, config.validation, np.random.default_rng(0))
-    error = np.mean((actor.act(data.states[held_out]) - data.actions[held_out]) ** 2)
-    assert error == pytest.approx(min(errors), rel=1e-4)
+    _, held_out = split(data.episodes, config.validation, np.random.default_rng([0, 0]))
+    lowest = np.mean((actor.act(data.states[held_out]) - data.actions[held_out]) ** 2)
+    assert lowest == pytest.approx(min(errors), rel=1e-4)
 
 
 def test_validation_keeps_whole_episodes() -> None:
-    data = shown(episodes=10)
-    train, held_out = bc._split(data, 0.3, np.random.default_rng(3))
+    data = linear(episodes=10)
+    train, held_out = split(data.episodes, 0.3, np.random.default_rng(3))
     assert len(set(data.episodes[held_out])) == 3
     assert not set(data.episodes[held_out]) & set(data.episodes[train])
     assert len(train) + len(held_out) == len(data.states)
 
 
 def test_inputs_are_normalised_by_the_training_episodes() -> None:
-    data = shown()
-    actor = bc.clone(data, bc.Config(epochs=1, hidden=8), seed=0)
-    train, _ = bc._split(data, 0.1, np.random.default_rng(0))
+    data = linear()
+    actor = clone(data, Config(epochs=1, hidden=8), seed=0)
+    train, _ = split(data.episodes, 0.1, np.random.default_rng([0, 0]))
     np.testing.assert_allclose(actor.mean, data.states[train].mean(axis=0), rtol=1e-3, atol=1e-3)
-    spread = data.states[train].std(axis=0).clip(min=bc.MIN_SCALE)
+    spread = data.states[train].std(axis=0).clip(min=MIN_SCALE)
     np.testing.assert_allclose(actor.scale, spread, rtol=1e-3)
 
 
 def test_a_number_that_never_changes_does_no_harm() -> None:
-    data = shown()
+    data = linear()
     data.states[:, 2] = 0.7
-    actor = bc.clone(data, bc.Config(epochs=1, hidden=8), seed=0)
+    actor = clone(data, Config(epochs=1, hidden=8), seed=0)
     moved = data.states[:5].copy()
     moved[:, 2] += 1e-4
     assert np.abs(actor.act(moved) - actor.act(data.states[:5])).max() < 0.05
@@ -88,15 +74,49 @@ def test_a_number_that_never_changes_does_no_harm() -> None:
 
 def test_one_episode_is_not_enough() -> None:
     with pytest.raises(PolicyError, match="two episodes at least"):
-        bc.clone(shown(episodes=1), bc.Config(), seed=0)
+        clone(linear(episodes=1), Config(), seed=0)
 
 
 def test_an_error_that_is_not_finite_stops_it() -> None:
-    data = shown(episodes=2)
+    data = linear(episodes=2)
     data.actions[0] = np.nan
     data.actions[60] = np.nan
     with pytest.raises(PolicyError, match="the error is nan at epoch 1"):
-        bc.clone(data, bc.Config(epochs=3), seed=0)
+        clone(data, Config(epochs=3), seed=0)
+
+
+def test_some_episode_is_left_to_learn_from() -> None:
+    train, held_out = split(linear(episodes=2).episodes, 1.0, np.random.default_rng(0))
+    assert len(train) == len(held_out) == 50
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 0}, "epochs = 0: it must be at least 1"),
+        ({"history": 0}, "history = 0: it must be at least 1"),
+        ({"modes": 0}, "modes = 0: it must be at least 1"),
+        ({"min_std": 0.0}, "min_std = 0: it must be at least 1e-06"),
+        ({"rollouts": -1}, "rollouts = -1: it must be at least 0"),
+        ({"validation": 1.5}, "validation = 1.5: it must be from 0 to 1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(DsaeError, match=f"^{message}$"):
+        Config(**settings)  # type: ignore[arg-type]
+
+
+def test_an_unknown_head_lists_those_there_are() -> None:
+    with pytest.raises(PolicyError, match="unknown head 'gmm': choose from deterministic, mixture"):
+        clone(linear(), Config(head="gmm"), seed=0)  # type: ignore[arg-type]
+
+
+def test_an_actor_of_an_older_file_is_a_deterministic_one() -> None:
+    old = {"network.0.weight": (8, 6), "network.0.bias": (8,), "network.2.weight": (3, 8)}
+    shapes = {**old, "network.2.bias": (3,), "mean": (6,), "scale": (6,)}
+    actor = Actor(inputs=6, outputs=3, hidden=8, layers=1)
+    actor.load_state_dict({name: torch.ones(shape) for name, shape in shapes.items()})
+    np.testing.assert_allclose(actor.act(np.full((2, 6), 2.0)), np.full((2, 3), 8 * 7 + 1))
 
 
 def test_unknown_learner_lists_those_there_are() -> None:

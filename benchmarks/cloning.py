@@ -1,0 +1,186 @@
+"""Which settings of behaviour cloning suit Push? Head, history, width, and choice by success.
+
+    python benchmarks/cloning.py --data runs/data/push --encoder runs/train/push-dsae
+
+Settings are compared with training seeds and episodes of their own (`choosing`); what is chosen is
+then set beside the plain regression with others, on the episodes that `dsae rollout` takes
+(`reported`). Writes docs/results/cloning.md. Interrupted, it goes on.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from data.dataset import Dataset
+from dsae import checkpoint
+from dsae.commands import opengl, runs
+from dsae.commands.rollout import FRESH_SEED
+from policies import evaluation, policy
+from policies.cloning.rollouts import examine
+from policies.cloning.training import clone
+from policies.demonstrations import Demonstrations
+from policies.learner import Problem, Shown
+from policies.learners.bc import Config
+from policies.policy import Task
+from policies.state import PIXELS, State
+
+RESULTS = Path("docs/results/cloning.md")
+CHOOSING_SEED = 3_000_000  # of episodes, far from the others
+CHOOSING, REPORTED = "choosing", "reported"
+PLAIN: dict[str, Any] = {"head": "deterministic", "history": 1, "hidden": 256}
+MIXTURE = {**PLAIN, "head": "mixture", "min_std": 0.01}
+WIDE = {**MIXTURE, "min_std": 0.1}
+BY_SUCCESS = {"rollouts": 20, "evaluate_every": 10}
+SOUGHT: dict[str, list[dict[str, Any]]] = {
+    "oracle": [
+        *({**head, "history": history} for head in (PLAIN, MIXTURE) for history in (1, 2, 4)),
+        WIDE,
+        *({**head, **BY_SUCCESS} for head in (PLAIN, WIDE)),
+        {**PLAIN, "hidden": 1024, "layers": 2},
+    ],
+    "dsae": [PLAIN, {**PLAIN, "history": 2}, MIXTURE, WIDE],
+    PIXELS: [{**PLAIN, "epochs": 15, "shift": shift} for shift in (0, 4)],
+}
+FINAL: dict[str, list[dict[str, Any]]] = {
+    "oracle": [PLAIN, WIDE, {**PLAIN, **BY_SUCCESS}],
+    "dsae": [PLAIN, WIDE],
+}
+
+
+class Bench(NamedTuple):
+    """What all learnings share."""
+
+    problem: Problem
+    shown: Demonstrations
+    state: State
+    folder: Path
+    rollouts: int
+
+
+class Result(NamedTuple):
+    """How one cloned policy did."""
+
+    successes: int
+    episodes: int
+    distance: float
+    """Median at the end, in metres."""
+    seconds: float
+    """Of the processor, to learn."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, default=Path("runs/data/push"))
+    parser.add_argument("--encoder", type=Path, default=Path("runs/train/push-dsae"))
+    parser.add_argument("--choosing", type=int, nargs="+", default=[100])
+    parser.add_argument("--reported", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--rollouts", type=int, default=100)
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/cloning"))
+    arguments = parser.parse_args()
+    opengl.ensure()
+    torch.set_num_threads(1)
+    plans = {CHOOSING: (SOUGHT, arguments.choosing), REPORTED: (FINAL, arguments.reported)}
+    sections = []
+    for stage, (settings, seeds) in plans.items():
+        if not seeds:
+            continue
+        sections.append(f"## {stage.capitalize()}: training seeds {', '.join(map(str, seeds))}")
+        for state, rows in settings.items():
+            bench = _bench(arguments, state)
+            found = [[_result(bench, stage, row, seed) for seed in seeds] for row in rows]
+            sections.append(_table(state, rows, found))
+    command = " ".join(["python", *sys.argv])
+    RESULTS.write_text("\n\n".join([_head(command, arguments.rollouts), *sections]) + "\n")
+
+
+def _bench(arguments: argparse.Namespace, state: str) -> Bench:
+    dataset = Dataset.open(arguments.data)
+    eye = checkpoint.load(arguments.encoder) if state == "dsae" else None
+    settings = dict(dataset.meta["settings"])
+    camera = dataset.camera(None) if eye or state == PIXELS else None
+    problem = Problem(
+        task=Task("envs:dsae/Push-v0", settings, camera),
+        learner="bc",
+        state=state,
+        eye=eye,
+        shown=Shown(dataset, dataset.split()[0]),
+        folder=arguments.out,
+    )
+    return Bench(problem, *problem.demonstrations(), arguments.out, arguments.rollouts)
+
+
+def _result(bench: Bench, stage: str, settings: dict[str, Any], seed: int) -> Result:
+    """Learn and judge a policy, unless that was done before."""
+    words = [bench.problem.state, stage, *(f"{k}={v}" for k, v in settings.items()), f"seed={seed}"]
+    folder = bench.folder / "-".join(words)
+    file = folder / "result.json"
+    if file.exists():
+        return Result(**runs.read_json(file))
+    config = Config(**settings)
+    begin = time.process_time()
+    actor = clone(
+        bench.shown,
+        config,
+        seed=seed,
+        image_shape=bench.state.image_shape,
+        examine=lambda actor: examine(bench.problem, bench.state, actor, config.rollouts),
+        folder=folder,
+    )
+    seconds = time.process_time() - begin
+    policy.save(folder / policy.POLICY_FILE, bench.problem.policy(bench.state, actor))
+    first = CHOOSING_SEED if stage == CHOOSING else FRESH_SEED
+    trials = evaluation.trials(actor, range(first, first + bench.rollouts))
+    path = (folder / policy.POLICY_FILE).resolve()
+    outcomes = evaluation.evaluate(path, trials, workers=1)
+    result = Result(
+        sum(outcome.success for outcome in outcomes),
+        len(outcomes),
+        float(np.median([outcome.distance for outcome in outcomes])),
+        seconds,
+    )
+    runs.save_json(file, result._asdict())
+    runs.say(f"{' '.join(words)}: {result}")
+    return result
+
+
+def _head(command: str, rollouts: int) -> str:
+    return (
+        "# Behaviour cloning of Push\n\n"
+        f"`{command}`, {datetime.date.today()}, {os.cpu_count()} cores {platform.machine()}, "
+        f"shared with other work, one thread, no GPU, torch {torch.__version__}.\n\n"
+        f"Success in {rollouts} episodes for each training seed, with the 95 % Wilson interval of "
+        "all. Choosing and reporting share neither training seeds nor episodes. What is not named "
+        "is the default of `policies/cloning/config.py`."
+    )
+
+
+def _table(state: str, rows: list[dict[str, Any]], found: list[list[Result]]) -> str:
+    lines = [
+        f"State `{state}`:",
+        "",
+        "| settings | by seed, % | all, % | distance, cm | learning, s |",
+        "|---|---|---|---|---|",
+    ]
+    for settings, results in zip(rows, found, strict=True):
+        successes, episodes = sum(r.successes for r in results), sum(r.episodes for r in results)
+        low, high = (100 * end for end in evaluation.wilson_interval(successes, episodes))
+        each = ", ".join(f"{100 * r.successes / r.episodes:.0f}" for r in results)
+        distance, seconds = np.mean([(100 * r.distance, r.seconds) for r in results], axis=0)
+        named = " ".join(f"{name}={value}" for name, value in settings.items())
+        lines.append(
+            f"| {named} | {each} | {100 * successes / episodes:.1f} ({low:.1f} to {high:.1f}) "
+            f"| {distance:.1f} | {seconds:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
