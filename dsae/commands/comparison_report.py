@@ -1,16 +1,13 @@
 """What a comparison leaves behind: results.json, table.md, report.html and a printed summary."""
 
 import base64
-import platform
 from collections.abc import Sequence
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dsae import plots, report
 from dsae.checkpoint import write_atomically
-from dsae.commands import comparison, doctor, illustrations, runs, tables
+from dsae.commands import circumstances, comparison, illustrations, runs, tables
 from dsae.commands.column_groups import OVERVIEW
 from dsae.commands.comparison import Outcome
 from dsae.commands.encoders import summary as described
@@ -29,16 +26,7 @@ PLOTTED = (
 
 def write(folder: Path, facts: dict[str, Any], outcomes: Sequence[Outcome]) -> None:
     """Write results.json, table.md and report.html."""
-    facts = {
-        **facts,
-        "date": datetime.now().astimezone().isoformat(timespec="minutes"),
-        "machine": {
-            "cores": doctor.processor(),
-            "processor": platform.machine(),
-            "python": platform.python_version(),
-            "torch": version("torch"),
-        },
-    }
+    facts = {**facts, **circumstances.here()}
     figures = {outcome.name: comparison.as_json(outcome) for outcome in outcomes}
     runs.save_json(folder / "results.json", {**facts, "encoders": figures})
     found = tables.tables(outcomes)

@@ -105,13 +105,13 @@ def markdown(found: Sequence[Table]) -> str:
     parts = []
     for one in found:
         parts += [f"## {one.group.title}\n", *([f"{one.group.text}\n"] if one.group.text else [])]
-        parts.append(_line(["encoder", *one.heads]))
-        parts.append(_line(["---", *["---:"] * len(one.columns)]))
+        parts.append(markdown_row(["encoder", *one.heads]))
+        parts.append(markdown_row(["---", *["---:"] * len(one.columns)]))
         for row in one.rows:
             texts = [" ± ".join(filter(None, (cell.text, cell.spread))) for cell in row.cells]
             bold = [f"**{t}**" if c.best else t for t, c in zip(texts, row.cells, strict=True)]
             note = "; ".join(filter(None, (KINDS.get(row.kind), row.note)))
-            parts.append(_line([row.name + f" ({note})" * bool(note), *bold]))
+            parts.append(markdown_row([row.name + f" ({note})" * bool(note), *bold]))
         parts.append("")
         if one.group is not OVERVIEW:
             parts += [*(f"- *{m.title}*: {m.meaning}" for m in one.legend), ""]
@@ -124,7 +124,8 @@ KINDS = {"floor": "nothing learned", "ceiling": "told the truth"}
 """What is said of a control."""
 
 
-def _line(cells: Sequence[str]) -> str:
+def markdown_row(cells: Sequence[str]) -> str:
+    """Return one row of a GitHub table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
