@@ -34,7 +34,7 @@ def interquartile_mean(values: ArrayLike) -> float:
 
 
 def stratified(scores: ArrayLike, rng: np.random.Generator) -> Estimate:
-    """Return the interquartile mean of scores (seeds, tasks) with its stratified bootstrap interval.
+    """Return the interquartile mean of scores (seeds, tasks), bootstrapped in strata of tasks.
 
     Each resample draws, for every task by itself, as many seeds as there are, with replacement;
     the interval is between percentiles. None for a single seed.

@@ -15,7 +15,6 @@ from dsae.commands.progress import Bar
 from dsae.logger import read_metrics
 from dsae.overlay import png_bytes
 
-GAP = 2  # characters between two columns of the printed table
 CURVE_POINTS = 300  # of a loss curve, at most
 PLOTTED = (
     ("keypoint_means.probe_px", "linear probe error [px]", "keypoint_means.constant_px"),
@@ -68,14 +67,10 @@ def summary(outcomes: Sequence[Outcome]) -> str:
                 *(["failed", *empty] if row.kind == "failed" else texts),
             ]
         )
-    widths = [max(map(len, column)) + GAP for column in zip(*lines, strict=True)]
-    texts = [
-        "".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]) for line in lines
-    ]
     legend = "* best of those that compete; (in brackets) what they are compared with"
     aided = [row.name for row in found.rows if tables.AIDED in row.note]
     notes = [f"{name} {tables.AIDED}: its image and foreground do not compete" for name in aided]
-    return "\n".join(["", *texts, legend, *notes])
+    return "\n".join(["", *tables.aligned(lines), legend, *notes])
 
 
 def anchor(name: str) -> str:

@@ -21,6 +21,7 @@ from policies.learner import Problem
 from policies.policy import Policy
 
 NEEDS_DATA = True
+NEEDS_VELOCITIES = False
 
 # Floor of σ, in metres and in the units of feature points: what hardly moves (a kept orientation, a
 # point that follows nothing) is not blown up to the size of what matters.
