@@ -33,6 +33,8 @@ class Curve(NamedTuple):
     """(x, rate), x rising."""
     band: tuple[tuple[float, float], ...] = ()
     """The 95 % interval at each point; empty if there is none."""
+    number: int = 0
+    """Decides colour and dashes, so that they can be the same in another plot."""
     control: bool = False
 
 
@@ -71,7 +73,7 @@ def curves(series: Sequence[Curve], *, x: str, y: str) -> str:
     across = svg.axis(everything, 64, WIDTH - NAMES_WIDTH, logarithmic=False, margin=0.02)
     up = svg.Axis(0.0, 1.0, CURVES_HEIGHT - 46, 14, False)
     parts = svg.frame(size, across, up, x, y)
-    styles = _styles(series)
+    styles = [_style(curve) for curve in series]
     for curve, (colour, _) in zip(series, styles, strict=True):
         if len(curve.points) > 1 and curve.band:
             parts.append(_band(curve, across, up, colour))
@@ -95,19 +97,11 @@ def _percent_grid(across: svg.Axis, bottom: float) -> list[str]:
     return parts
 
 
-def _styles(series: Sequence[Curve]) -> list[tuple[str, str]]:
-    """Return colour and dashes of each curve; no two of up to 24 contestants are alike."""
-    styles = []
-    controls = contestants = 0
-    for curve in series:
-        if curve.control:
-            styles.append((GREYS[controls % len(GREYS)], DASHES[controls % len(DASHES)]))
-            controls += 1
-        else:
-            dash = DASHES[contestants // len(PALETTE) % len(DASHES)]
-            styles.append((PALETTE[contestants % len(PALETTE)], dash))
-            contestants += 1
-    return styles
+def _style(curve: Curve) -> tuple[str, str]:
+    """Return colour and dashes; no two of 24 contestants are alike."""
+    colours = GREYS if curve.control else PALETTE
+    turn = curve.number if curve.control else curve.number // len(PALETTE)
+    return colours[curve.number % len(colours)], DASHES[turn % len(DASHES)]
 
 
 def _band(curve: Curve, across: svg.Axis, up: svg.Axis, colour: str) -> str:

@@ -70,11 +70,11 @@ def frame(
         level = up(tick)
         parts.append(path([(across.begin, level), (right, level)], LINE, width=1))
         place = across.begin - 6, level + 0.35 * letters
-        parts.append(text(*place, f"{tick:.4g}", colour=SOFT, size=letters, anchor="end"))
+        parts.append(text(*place, _figure(tick), colour=SOFT, size=letters, anchor="end"))
     for tick in _apart(marks, across) if marks else across.ticks():
         place = across(tick), bottom + 1.3 * letters
         parts.append(path([(place[0], bottom), (place[0], bottom + 4)], SOFT, width=1))
-        parts.append(text(*place, f"{tick:.4g}", colour=SOFT, size=letters, anchor="middle"))
+        parts.append(text(*place, _figure(tick), colour=SOFT, size=letters, anchor="middle"))
     parts.append(path([(across.begin, bottom), (right, bottom)], SOFT, width=1))
     middle = (across.begin + across.end) / 2, size[1] - 5
     parts.append(text(*middle, x, colour=INK, size=letters, anchor="middle"))
@@ -85,6 +85,11 @@ def frame(
         + "</g>"
     )
     return parts
+
+
+def _figure(value: float) -> str:
+    """Return what stands beside a tick: large numbers with commas rather than powers of ten."""
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def _apart(values: Sequence[float], axis: Axis) -> list[float]:

@@ -158,9 +158,11 @@ def run(options: Options) -> int:
 
 def joined(options: Options, before: dict[str, Any]) -> Options:
     """Return the options with the tasks, states and seeds that an earlier call noted."""
-    added: dict[str, Any] = {
-        name: (*dict.fromkeys([*before.get(name, ()), *getattr(options, name)]),) for name in ADDED
-    }
+    added: dict[str, Any] = {}
+    for name in ADDED:
+        known = tuple(before.get(name, ()))
+        # What is asked for twice stays so, for others to refuse.
+        added[name] = (*known, *(one for one in getattr(options, name) if one not in known))
     return dataclasses.replace(options, **added, seeds=max(options.seeds, before.get("seeds", 0)))
 
 

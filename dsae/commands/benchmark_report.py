@@ -31,6 +31,7 @@ def write(folder: Path, facts: dict[str, Any], boards: Sequence[Board]) -> None:
     runs.save_json(folder / "results.json", {**facts, "results": figures, "overall": every})
     found = [benchmark_tables.table(board, target) for board in boards]
     over = benchmark_tables.overview(boards)
+    numbers = _numbers(boards)
     listed = [over, *found] if over else found
     heading = f"# {_heading(boards)}\n\n`{facts['command']}`, {facts['date']}\n\n"
     text = heading + benchmark_tables.markdown(listed)
@@ -41,7 +42,7 @@ def write(folder: Path, facts: dict[str, Any], boards: Sequence[Board]) -> None:
         facts=facts,
         heading=_heading(boards),
         overview=over,
-        sections=[_section(*pair) for pair in zip(boards, found, strict=True)],
+        sections=[_section(*pair, numbers) for pair in zip(boards, found, strict=True)],
         legend=benchmark_tables.legend(found),
         failures=_failures(boards),
         anchors={},
@@ -87,11 +88,19 @@ def _failures(boards: Sequence[Board]) -> list[tuple[str, str, int, str]]:
     ]
 
 
-def _section(board: Board, found: Table) -> dict[str, Any]:
+def _numbers(boards: Sequence[Board]) -> dict[str, int]:
+    """Return a number for each state, controls and contestants counted apart, for its colour."""
+    states = {one.name: one.contestant for board in boards for one in board.standings}
+    controls = [name for name, one in states.items() if one.control]
+    others = [name for name, one in states.items() if not one.control]
+    return {name: i for names in (controls, others) for i, name in enumerate(names)}
+
+
+def _section(board: Board, found: Table, numbers: dict[str, int]) -> dict[str, Any]:
     """Return what the page shows of a task."""
     measured = board.measured
     key, axis = _over(measured)
-    drawn = [drawn for one in measured if (drawn := _curve(one, key)).points]
+    drawn = [drawn for one in measured if (drawn := _curve(one, key, numbers[one.name])).points]
     return {
         "task": board.task,
         "table": found,
@@ -122,7 +131,7 @@ def _over(measured: Sequence[Standing]) -> tuple[str, str]:
     return "step", "progress (epochs or iterations of the learner)"
 
 
-def _curve(one: Standing, key: str) -> Curve:
+def _curve(one: Standing, key: str, number: int) -> Curve:
     points = list(standings.curve(one, key))
     if len(points) > CURVE_POINTS:
         kept = np.linspace(0, len(points) - 1, CURVE_POINTS).round().astype(int)
@@ -131,4 +140,4 @@ def _curve(one: Standing, key: str) -> Curve:
     intervals = tuple(estimate.interval for _, estimate in points if estimate.interval)
     # There are none with one seed.
     band = intervals if len(intervals) == len(points) else ()
-    return Curve(one.name, pairs, band, bool(one.contestant.control))
+    return Curve(one.name, pairs, band, number, bool(one.contestant.control))

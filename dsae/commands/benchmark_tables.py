@@ -18,7 +18,7 @@ NOTES = {
     "blind": "sees no objects",
 }
 """What is said of the named controls; of encoders that are controls: `tables.KINDS`."""
-MARKS = {"best": "best", "close": "not told apart from the best"}
+MARKS = {"best": "best", "close": "among the best"}
 
 
 class Column(NamedTuple):
@@ -30,13 +30,13 @@ class Column(NamedTuple):
 
 def columns(target: float) -> list[Column]:
     """Return all columns that a task's table may have."""
-    percent = f"{100 * target:g} %"
+    percent = f"{100 * target:g}\N{NO-BREAK SPACE}%"
     return [
         Column(
             Measure(path="success", title="success", unit="%", better="higher",
                     meaning="Success at an episode's last step: the interquartile mean over the "
-                    "seeds (of fewer than four their mean) with its 95 % bootstrap interval, which has no width "
-                    "where all seeds agree."),
+                    "seeds (of fewer than four their mean) with its 95 % bootstrap interval, which "
+                    "has no width where all seeds agree."),
             _success,
         ),
         Column(

@@ -41,8 +41,9 @@ def look(task: str, settings: dict[str, Any], *, demonstrated: bool) -> Glimpse:
             raise UsageError(f"{task} has no scripted expert to collect demonstrations of")
         observation, _ = env.reset(seed=0)
         frame: Any = env.render()
-        limit = env.spec.max_episode_steps if env.spec else None
-        steps: int = limit or getattr(env.unwrapped, "HORIZON", STEPS)
+        steps: int = getattr(env.unwrapped, "HORIZON", STEPS)
+        if env.spec and env.spec.max_episode_steps:
+            steps = env.spec.max_episode_steps
         has_truth = hasattr(env.unwrapped, "keypoint_names")
     finally:
         env.close()
