@@ -227,7 +227,8 @@ def orders(options: Options, changed: dict[str, Any], learner: ModuleType, at_on
         collect=("--episodes", str(options.demonstrations), *size, "--cameras", options.camera,
                  *command_line.pairs("--set", options.env), "--workers", str(at_once)),
         train=(*budget, *shared),
-        state=shared,
+        # Of points that hardly learned anything, none would be worth keeping.
+        state=(*shared, *(("--set", "prune=false") if options.quick else ())),
         learn=(options.learner, *shared, "--workers", "1",
                *command_line.pairs("--set", changed),
                *(command_line.pairs("--env", options.env) if acts else ())),

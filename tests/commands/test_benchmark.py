@@ -18,7 +18,7 @@ from policies import statistics
 
 STATES = ("oracle", "random")
 SEEDS = (0, 1)
-SMALL = ("--tasks", "push", "--size", "16", "--episodes", "3", "--demonstrations", "3",
+SMALL = ("--quick", "--tasks", "push", "--size", "16", "--episodes", "3", "--demonstrations", "3",
          "--encoder-steps", "2", "--set", "epochs=1", "hidden=8", "--slots", "2")  # fmt: skip
 
 
