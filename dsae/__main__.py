@@ -8,7 +8,7 @@ from pathlib import Path
 
 VERBS = ("doctor", "tasks", "collect", "import", "inspect", "encoders", "train", "evaluate",
          "compare", "overlay", "view", "sample", "traverse", "filters", "state", "goal", "export",
-         "learn", "rollout", "demo")  # fmt: skip
+         "learn", "rollout", "benchmark", "demo")  # fmt: skip
 OUR_PACKAGES = ("dsae", "envs", "data", "policies")
 
 

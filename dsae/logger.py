@@ -1,6 +1,7 @@
 """The log of a run: metrics.jsonl for programs, TensorBoard events for people."""
 
 import json
+import time
 from pathlib import Path
 from typing import Self
 
@@ -36,16 +37,24 @@ class Logger:
 
 
 class LateLogger:
-    """A logger that begins with its first row, and drops what an interrupted run wrote after it."""
+    """A logger that begins with its first row, and drops what an interrupted run wrote after it.
+
+    Each row says how many `seconds` went by until then, those of the interrupted run included.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._logger: Logger | None = None
+        self._begin = time.monotonic()
 
     def __call__(self, step: int, figures: dict[str, float]) -> None:
         """Write the figures of one step, the steps rising."""
-        self._logger = self._logger or Logger(self._folder, step - 1)
-        self._logger(step, figures)
+        if self._logger is None:
+            self._logger = Logger(self._folder, step - 1)
+            before = read_metrics(self._folder)
+            self._begin -= before[-1].get("seconds", 0.0) if before else 0.0
+        seconds = round(time.monotonic() - self._begin, 3)
+        self._logger(step, {**figures, "seconds": seconds})
 
     def __enter__(self) -> Self:
         return self

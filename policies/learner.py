@@ -2,16 +2,20 @@
 
 A learner is a module in `policies/learners` with
 
-    Config      a frozen dataclass of its settings,
-    SMALL       the Config under which it learns a small task within seconds,
-    NEEDS_DATA  whether it learns from demonstrations (else from acting in the task),
-    Actor       what acts in the end (`policies.actor`),
-    check       check(state): PolicyError unless it can learn on states of that name,
-    learn       learn(problem, config) -> Policy.
+    Config            a frozen dataclass of its settings,
+    SMALL             the Config under which it learns a small task within seconds,
+    NEEDS_DATA        whether it learns from demonstrations (else from acting in the task),
+    NEEDS_VELOCITIES  whether it learns on velocities (False if left out),
+    Actor             what acts in the end (`policies.actor`),
+    check             check(state): PolicyError unless it can learn on states of that name,
+    learn             learn(problem, config) -> Policy.
+
+A setting `velocities`, where a Config has one, asks for velocities as well.
 
 Rows that a learner logs name what they hold: `success` (a rate in [0, 1]) and `distance` (median,
-in metres) of episodes rolled out meanwhile, and `samples`, the steps of the task that were taken to
-learn so far, demonstrations included; from these a comparison draws its curves.
+in metres) of episodes rolled out meanwhile, and `samples`, the steps of the task that were taken
+to learn so far, demonstrations included; from these a comparison draws its curves. Whoever keeps
+the rows adds `seconds` to each, since learning began.
 
 `learn` goes on where an interrupted call with the same problem and config stopped, by what it left
 in `problem.folder`, and ends in the same policy. The same seed gives the same policy.
@@ -20,6 +24,7 @@ in `problem.folder`, and ends in the same policy. The same seed gives the same p
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,6 +109,12 @@ class Problem:
     def policy(self, state: State, actor: Actor) -> Policy:
         """Return what was learned."""
         return Policy(state, actor, self.task, self.learner, self.state)
+
+
+def wants_velocities(learner: ModuleType, config: Any) -> bool:
+    """Whether a learner under its config learns on velocities, which an encoder alone has not."""
+    needs: bool = getattr(learner, "NEEDS_VELOCITIES", False)
+    return needs or bool(getattr(config, "velocities", False))
 
 
 def refuse_states(learner: str, state: str, refused: tuple[str, ...], why: str) -> None:

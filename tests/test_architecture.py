@@ -30,6 +30,7 @@ VERBS = [
     "export",
     "learn",
     "rollout",
+    "benchmark",
     "demo",
 ]
 

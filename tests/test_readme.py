@@ -19,6 +19,7 @@ SMALLER = {
     "compare": ["--encoders", "dsae,vae,pca", "--minutes", "0.01", "--seeds", "0", "--slots", "1"],
     "state": ["--threads", "1", "--set", "prune=false"],
     "learn": ["--threads", "1", "--set", "epochs=1"],
+    "benchmark": ["--states", "oracle,dsae", "--seeds", "1", "--slots", "1", "--quick"],
     "rollout": ["--episodes", "2", "--workers", "1", "--video-episodes", "1"],
 }
 
@@ -34,6 +35,7 @@ MADE = (
     "runs/state/push-dsae/goal.png",
     "push.onnx",
     "runs/compare/push/report.html",
+    "runs/benchmark/bc/report.html",
 )
 
 

@@ -39,6 +39,8 @@ class Group:
     measures: tuple[Measure, ...]
     everyone: bool = True
     """Whether encoders are listed that none of the measures applies to."""
+    subject: str = "encoder"
+    """What its rows are."""
 
 
 def expand(measure: Measure, paths: set[str], unit: str) -> Iterator[Measure]:

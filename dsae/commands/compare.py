@@ -10,9 +10,6 @@ it has: every encoder gets every seed.
 """
 
 import dataclasses
-import os
-import resource
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +19,23 @@ from pydantic import BeforeValidator, Field
 
 from data.dataset import Dataset
 from dsae import encoders, training
-from dsae.commands import comparison, comparison_report, earlier, memory, runs
+from dsae.commands import (
+    command_line,
+    comparison,
+    comparison_report,
+    earlier,
+    memory,
+    runs,
+    slots,
+)
 from dsae.commands.beside import available
 from dsae.commands.devices import use_device
-from dsae.commands.earlier import ALL
 from dsae.commands.environments import SomeNames
 from dsae.commands.errors import UsageError
 from dsae.commands.options import argument, runtime
 from dsae.commands.stages import Stage, Stages
+
+ALL = "all"
 
 
 def _texts(value: Any) -> Any:
@@ -85,11 +91,15 @@ def run(options: Options) -> int:
     dataset = Dataset.open(options.data)
     dataset.split(options.held_out)
     asked, left_out = _names(options, dataset)
-    slots, line = _slots(options, dataset)
+    at_once, line = slots.fit(
+        "compare", _each_gb(options, dataset), options.slots, options.threads, options.memory
+    )
     out = options.out or Path("runs/compare") / options.data.name
-    before = ([], []) if options.overwrite else earlier.recorded(out)
-    names = list(dict.fromkeys([*before[0], *asked]))
-    seeds = list(dict.fromkeys([*before[1], *asked_seeds]))
+    before = {} if options.overwrite else earlier.noted(out, "compare")
+    # A comparison that ended before its encoders were noted still says `all`.
+    known = [name for name in before.get("encoders", ()) if name != ALL]
+    names = list(dict.fromkeys([*known, *asked]))
+    seeds = list(dict.fromkeys([*map(int, before.get("seeds", ())), *asked_seeds]))
     stages = plan(options, names, seeds, out)
     again = []
     if options.disentanglement and not options.overwrite:
@@ -104,7 +114,7 @@ def run(options: Options) -> int:
         options = dataclasses.replace(options, seeds=tuple(map(str, seeds)))
         for text in (*left_out, _announcement(options, stages, out), line):
             runs.say(text)
-        work = Stages(stages, out, slots, keep_going=True)
+        work = Stages(stages, out, at_once, keep_going=True)
         seconds = work.run()
         run_.keep_to_data(Dataset.open(options.data).fingerprint)  # no episode came meanwhile
         outcomes = comparison.gather(out, names, seeds, work.failures)
@@ -112,7 +122,7 @@ def run(options: Options) -> int:
             **_facts(options, dataset, seeds),
             "left_out": left_out,
             "memory": line,
-            "largest_process_gb": _largest_process() if todo else None,
+            "largest_process_gb": slots.largest_process_gb() if todo else None,
             "stage_seconds": {stage.name: seconds.get(stage.name) for stage in stages},
             "total_seconds": work.elapsed,
         }
@@ -193,23 +203,10 @@ def _seeds(options: Options) -> list[int]:
     return seeds
 
 
-def _slots(options: Options, dataset: Dataset) -> tuple[int, str]:
-    """Return how many processes may run at the same time, and a line that says why."""
+def _each_gb(options: Options, dataset: Dataset) -> float:
+    """Return how many GB a training or an evaluation takes."""
     shape = dataset.image_shape(dataset.camera(options.camera))
-    each = memory.process_bytes(sum(dataset.lengths), shape) / memory.GB
-    limit = options.memory or memory.available_bytes() / memory.GB
-    if each > limit:
-        raise UsageError(
-            f"compare: one process takes about {each:.1f} GB, more than the {limit:.1f} GB "
-            + ("of --memory" if options.memory else "that are free")
-        )
-    wanted = options.slots or max(1, (os.cpu_count() or 1) // options.threads)
-    slots = min(wanted, int(limit / each))
-    held = " (for lack of memory)" if slots < wanted else ""
-    return slots, (
-        f"{slots} at a time{held}, {options.threads} thread{'s' * (options.threads > 1)} each; "
-        f"about {each:.1f} GB each of {limit:.1f} GB"
-    )
+    return memory.process_bytes(sum(dataset.lengths), shape) / memory.GB
 
 
 def _announcement(options: Options, stages: Sequence[Stage], folder: Path) -> str:
@@ -227,17 +224,11 @@ def _announcement(options: Options, stages: Sequence[Stage], folder: Path) -> st
     )
 
 
-def _largest_process() -> float | None:
-    """Return the most memory that one stage of this call took, in GB, where the system tells."""
-    kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return round(kilobytes * 1024 / memory.GB, 2) if kilobytes else None
-
-
 def _facts(options: Options, dataset: Dataset, seeds: list[int]) -> dict[str, Any]:
     """Return what the figures depend on, for the results and the page."""
     camera = dataset.camera(options.camera)
     return {
-        "command": _command(options),
+        "command": command_line.of("compare", options),
         "data": {
             "folder": str(options.data),
             "episodes": len(dataset),
@@ -255,19 +246,3 @@ def _facts(options: Options, dataset: Dataset, seeds: list[int]) -> dict[str, An
         },
         "seeds": seeds,
     }
-
-
-def _command(options: Options) -> str:
-    """Return the command line that asks for the same comparison."""
-    parts = ["dsae", "compare", str(options.data)]
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        if field.metadata.get("positional") or value == field.default or field.name == "overwrite":
-            continue
-        flag = "--" + field.name.replace("_", "-")
-        if isinstance(value, bool):
-            parts.append(flag if value else f"--no-{field.name}")
-            continue
-        text = ",".join(value) if isinstance(value, tuple) else value
-        parts += [flag, f"{text:g}" if isinstance(text, float) else str(text)]
-    return shlex.join(parts)

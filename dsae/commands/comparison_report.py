@@ -1,16 +1,13 @@
 """What a comparison leaves behind: results.json, table.md, report.html and a printed summary."""
 
 import base64
-import platform
 from collections.abc import Sequence
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dsae import plots, report
 from dsae.checkpoint import write_atomically
-from dsae.commands import comparison, doctor, illustrations, runs, tables
+from dsae.commands import circumstances, comparison, illustrations, runs, tables
 from dsae.commands.column_groups import OVERVIEW
 from dsae.commands.comparison import Outcome
 from dsae.commands.encoders import summary as described
@@ -18,7 +15,6 @@ from dsae.commands.progress import Bar
 from dsae.logger import read_metrics
 from dsae.overlay import png_bytes
 
-GAP = 2  # characters between two columns of the printed table
 CURVE_POINTS = 300  # of a loss curve, at most
 PLOTTED = (
     ("keypoint_means.probe_px", "linear probe error [px]", "keypoint_means.constant_px"),
@@ -29,16 +25,7 @@ PLOTTED = (
 
 def write(folder: Path, facts: dict[str, Any], outcomes: Sequence[Outcome]) -> None:
     """Write results.json, table.md and report.html."""
-    facts = {
-        **facts,
-        "date": datetime.now().astimezone().isoformat(timespec="minutes"),
-        "machine": {
-            "cores": doctor.processor(),
-            "processor": platform.machine(),
-            "python": platform.python_version(),
-            "torch": version("torch"),
-        },
-    }
+    facts = {**facts, **circumstances.here()}
     figures = {outcome.name: comparison.as_json(outcome) for outcome in outcomes}
     runs.save_json(folder / "results.json", {**facts, "encoders": figures})
     found = tables.tables(outcomes)
@@ -80,14 +67,10 @@ def summary(outcomes: Sequence[Outcome]) -> str:
                 *(["failed", *empty] if row.kind == "failed" else texts),
             ]
         )
-    widths = [max(map(len, column)) + GAP for column in zip(*lines, strict=True)]
-    texts = [
-        "".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]) for line in lines
-    ]
     legend = "* best of those that compete; (in brackets) what they are compared with"
     aided = [row.name for row in found.rows if tables.AIDED in row.note]
     notes = [f"{name} {tables.AIDED}: its image and foreground do not compete" for name in aided]
-    return "\n".join(["", *texts, legend, *notes])
+    return "\n".join(["", *tables.aligned(lines), legend, *notes])
 
 
 def anchor(name: str) -> str:

@@ -1,25 +1,21 @@
-"""What earlier calls of `dsae compare` left in its folder."""
+"""What earlier calls of a verb that runs stages left in its folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from dsae.commands import runs
 from dsae.commands.evaluate import EVALUATION_FILE
 from dsae.commands.stages import STAGES_FILE, Stage
 
-ALL = "all"
 
-
-def recorded(folder: Path) -> tuple[list[str], list[int]]:
-    """Return encoders and seeds of the comparison that a folder holds, if it does."""
+def noted(folder: Path, verb: str) -> dict[str, Any]:
+    """Return the options of the run of a verb that a folder holds; none if it holds none."""
     if not (folder / runs.CONFIG_FILE).is_file():
-        return [], []
+        return {}
     record = runs.read_run(folder)
-    if record["verb"] != "compare":
-        return [], []
-    options = record["options"]
-    # A comparison that ended before its encoders were noted still says `all`.
-    return [name for name in options["encoders"] if name != ALL], [*map(int, options["seeds"])]
+    options: dict[str, Any] = record["options"] if record["verb"] == verb else {}
+    return options
 
 
 def missing(stages: Sequence[Stage], folder: Path) -> list[Stage]:

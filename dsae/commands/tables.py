@@ -11,6 +11,7 @@ from dsae.commands.comparison import Outcome, Summary, ranked, shared
 MOST_DIGITS = 5  # decimals
 ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "": ""}
 DASH = "–"
+GAP = 2  # characters between two columns of text
 REFERENCES = {"constant": "constant guess", "truth": "the true state"}
 """Rows of what no encoder is needed for: the field of `Measure` with its path, and the name."""
 
@@ -21,9 +22,17 @@ class Cell(NamedTuple):
     text: str
     spread: str = ""
     """Half the 95 % interval."""
+    interval: str = ""
+    """The interval itself, where it reaches further to one side."""
     best: bool = False
     close: bool = False
     """Not the best, but its interval reaches that of the best."""
+
+    @property
+    def whole(self) -> str:
+        """The figure with what belongs to it."""
+        text = " ± ".join(filter(None, (self.text, self.spread)))
+        return f"{text} [{self.interval}]" if self.interval else text
 
 
 class Row(NamedTuple):
@@ -105,17 +114,25 @@ def markdown(found: Sequence[Table]) -> str:
     parts = []
     for one in found:
         parts += [f"## {one.group.title}\n", *([f"{one.group.text}\n"] if one.group.text else [])]
-        parts.append(_line(["encoder", *one.heads]))
-        parts.append(_line(["---", *["---:"] * len(one.columns)]))
+        parts.append(markdown_row([one.group.subject, *one.heads]))
+        parts.append(markdown_row(["---", *["---:"] * len(one.columns)]))
         for row in one.rows:
-            texts = [" ± ".join(filter(None, (cell.text, cell.spread))) for cell in row.cells]
+            texts = [cell.whole for cell in row.cells]
             bold = [f"**{t}**" if c.best else t for t, c in zip(texts, row.cells, strict=True)]
             note = "; ".join(filter(None, (KINDS.get(row.kind), row.note)))
-            parts.append(_line([row.name + f" ({note})" * bool(note), *bold]))
+            parts.append(markdown_row([row.name + f" ({note})" * bool(note), *bold]))
         parts.append("")
         if one.group is not OVERVIEW:
             parts += [*(f"- *{m.title}*: {m.meaning}" for m in one.legend), ""]
     return "\n".join(parts)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines of text in columns, the first held left, the others right."""
+    widths = [max(map(len, column)) + GAP for column in zip(*lines, strict=True)]
+    return [
+        "".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]) for line in lines
+    ]
 
 
 AIDED = "draws with the robot's true state given"
@@ -124,7 +141,8 @@ KINDS = {"floor": "nothing learned", "ceiling": "told the truth"}
 """What is said of a control."""
 
 
-def _line(cells: Sequence[str]) -> str:
+def markdown_row(cells: Sequence[str]) -> str:
+    """Return one row of a GitHub table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

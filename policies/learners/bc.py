@@ -15,6 +15,7 @@ from policies.learner import Problem
 from policies.policy import Policy
 
 NEEDS_DATA = True
+NEEDS_VELOCITIES = False
 SMALL = Config(hidden=64, layers=2, batch=64, epochs=60, learning_rate=3e-3)
 
 

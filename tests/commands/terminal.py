@@ -9,7 +9,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = ("doctor", "tasks", "collect", "import", "inspect", "encoders", "train", "evaluate",
          "compare", "overlay", "view", "sample", "traverse", "filters", "state", "goal", "export",
-         "learn", "rollout", "demo")  # fmt: skip
+         "learn", "rollout", "benchmark", "demo")  # fmt: skip
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 

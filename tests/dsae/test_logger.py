@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dsae.logger import METRICS_FILE, Logger, read_metrics
+from dsae.logger import METRICS_FILE, LateLogger, Logger, read_metrics
 
 
 def events(folder: Path) -> list[tuple[int, float]]:
@@ -54,3 +54,16 @@ def test_a_row_cut_short_by_a_crash_is_left_out(tmp_path: Path, rest: str) -> No
 
 def test_no_log_is_no_rows(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) == []
+
+
+def test_a_late_logger_counts_the_seconds_of_an_interrupted_run(tmp_path: Path) -> None:
+    (tmp_path / METRICS_FILE).write_text(
+        '{"step": 1, "seconds": 100.0}\n{"step": 2, "seconds": 200.0}\n'
+    )
+    with LateLogger(tmp_path) as log:
+        log(2, {"success": 0.5})
+        log(3, {"success": 1.0})
+    rows = read_metrics(tmp_path)
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert 100 <= rows[1]["seconds"] <= rows[2]["seconds"] < 160
+    assert rows[1]["success"] == 0.5

@@ -1,0 +1,207 @@
+"""The cells of a benchmark, task x state x seed, and the stages that they are made by."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dsae.commands import environments
+from dsae.commands.contestants import Contestant, slug
+from dsae.commands.errors import UsageError
+from dsae.commands.glimpse import Glimpse, why_not
+from dsae.commands.stages import Stage
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One state on one task, learned on with one seed."""
+
+    folder: Path
+    """Of all that is made for the task."""
+    task: str
+    contestant: Contestant
+    seed: int
+
+    @property
+    def data(self) -> Path:
+        """The demonstrations, which all cells of the task share."""
+        return self.folder / "data"
+
+    @property
+    def encoder(self) -> Path:
+        """Run folder of the encoder, which all states of it share."""
+        return self.folder / "encoders" / f"{slug(self.contestant.encoder)}-s{self.seed}"
+
+    @property
+    def estimator(self) -> Path:
+        """What `dsae state` makes of the encoder."""
+        return self.encoder.with_name(f"{self.encoder.name}+state")
+
+    @property
+    def policy(self) -> Path:
+        """Run folder of the learning."""
+        return self.folder / f"{self.contestant.slug}-s{self.seed}" / "policy"
+
+    @property
+    def rollout(self) -> Path:
+        """Run folder of the evaluation."""
+        return self.policy.with_name("rollout")
+
+    @property
+    def source(self) -> str:
+        """What `dsae learn --state` is given."""
+        if not self.contestant.encoder:
+            return self.contestant.name
+        return str(self.estimator if self.contestant.filtered else self.encoder)
+
+    @property
+    def stages(self) -> dict[str, str]:
+        """The names of the stages that it may need, by verb, in their order."""
+        place, own = self.folder.name, f"{self.contestant.slug}-s{self.seed}"
+        made = {"collect": place}
+        if self.contestant.encoder:
+            made["train"] = f"{place}-{self.encoder.name}"
+        if self.contestant.filtered:
+            made["state"] = f"{place}-{self.encoder.name}"
+        made |= {"learn": f"{place}-{own}", "rollout": f"{place}-{own}"}
+        return {verb: f"{verb}-{rest}" for verb, rest in made.items()}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All that is compared."""
+
+    folder: Path
+    tasks: Mapping[str, str]
+    """As they are asked for, by what their folders are called."""
+    contestants: Sequence[Contestant]
+    seeds: int
+    left_out: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Why, by task (its folder's name) and state, a task does not have a state."""
+
+    def cells(self) -> Iterator[Cell]:
+        """Go through all cells, seed after seed."""
+        for seed in range(self.seeds):
+            for place, task in self.tasks.items():
+                for contestant in self.contestants:
+                    if (place, contestant.name) not in self.left_out:
+                        yield Cell(self.folder / place, task, contestant, seed)
+
+
+def by_folder(tasks: Sequence[str]) -> dict[str, str]:
+    """Return tasks by what their folders are called; UsageError if one is named twice."""
+    found: dict[str, str] = {}
+    for task in tasks:
+        place = environments.folder_name(task)
+        if place in found:
+            raise UsageError(f"benchmark: {task} is named twice")
+        found[place] = task
+    return found
+
+
+def lay_out(
+    folder: Path,
+    tasks: Mapping[str, str],
+    contestants: Sequence[Contestant],
+    seeds: int,
+    seen: Mapping[str, Glimpse],
+    *,
+    velocities: bool,
+) -> Grid:
+    """Return the grid of tasks that were `seen`.
+
+    Where a task lacks what a state is made of, that state is left out there. Raises UsageError for
+    a state that no task has.
+    """
+    reasons = {
+        (place, one.name): reason
+        for one in contestants
+        for place in tasks
+        if (reason := why_not(one, seen[place], velocities=velocities))
+    }
+    for one in contestants:
+        if all((place, one.name) in reasons for place in tasks):
+            raise UsageError(f"benchmark: {reasons[next(iter(tasks)), one.name]}")
+    left_out = {
+        (place, name): f"left out: {name} on {place}: {reason}"
+        for (place, name), reason in reasons.items()
+    }
+    return Grid(folder, tasks, contestants, seeds, left_out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What every stage of a verb is told, whatever its cell."""
+
+    collect: tuple[str, ...]
+    train: tuple[str, ...]
+    state: tuple[str, ...]
+    learn: tuple[str, ...]
+    learn_pixels: tuple[str, ...]
+    """Besides, where the learner looks at frames itself."""
+    rollout: tuple[str, ...]
+    demonstrated: bool
+    """Whether the learner is given the demonstrations."""
+    slots: int
+    """How many processes a collection may take."""
+
+
+def plan(grid: Grid, orders: Orders) -> list[Stage]:
+    """Return the stages, those that others wait for first, each one once."""
+    stages: dict[str, Stage] = {}
+    for cell in grid.cells():
+        for stage in _stages(cell, orders):
+            stages.setdefault(stage.name, stage)
+    return list(stages.values())
+
+
+def _stages(cell: Cell, orders: Orders) -> Iterator[Stage]:
+    names, contestant = cell.stages, cell.contestant
+    on = f"{contestant.name} on {cell.folder.name}, seed {cell.seed}"
+    of = f"{contestant.encoder} on {cell.folder.name}, seed {cell.seed}"
+    seed = ("--seed", str(cell.seed))
+    needs: tuple[str, ...] = ()
+    if orders.demonstrated or contestant.encoder:
+        yield Stage(
+            name=names["collect"],
+            title=f"collecting {cell.folder.name}",
+            arguments=("collect", cell.task, *orders.collect, "--out", str(cell.data)),
+            run_folder=cell.data,
+            slots=orders.slots,
+        )
+        needs = (names["collect"],)
+    if contestant.encoder:
+        yield Stage(
+            name=names["train"],
+            title=f"training {of}",
+            arguments=("train", contestant.encoder, str(cell.data), *orders.train, *seed, "--out",
+                       str(cell.encoder)),
+            needs=needs,
+            run_folder=cell.encoder,
+        )  # fmt: skip
+        needs = (names["train"],)
+    if contestant.filtered:
+        yield Stage(
+            name=names["state"],
+            title=f"making a state of {of}",
+            arguments=("state", str(cell.encoder), *orders.state, "--out", str(cell.estimator)),
+            needs=needs,
+            run_folder=cell.estimator,
+        )
+        needs = (names["state"],)
+    data = ("--data", str(cell.data)) if orders.demonstrated else ()
+    looks = orders.learn_pixels if contestant.name == "pixels" else ()
+    yield Stage(
+        name=names["learn"],
+        title=f"learning {on}",
+        arguments=("learn", orders.learn[0], cell.task, *data, "--state", cell.source,
+                   *orders.learn[1:], *looks, *seed, "--out", str(cell.policy)),
+        needs=needs,
+        run_folder=cell.policy,
+    )  # fmt: skip
+    yield Stage(
+        name=names["rollout"],
+        title=f"rolling out {on}",
+        arguments=("rollout", str(cell.policy), *orders.rollout, "--out", str(cell.rollout)),
+        needs=(names["learn"],),
+        run_folder=cell.rollout,
+    )

@@ -1,0 +1,175 @@
+"""What a benchmark is going to do, before it does anything; and what it refuses to."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from terminal import contents
+
+from dsae.__main__ import main
+from dsae.commands import benchmark, earlier, grid
+from dsae.commands.benchmark import Options
+from dsae.commands.contestants import contestants
+from dsae.commands.errors import UsageError
+from dsae.commands.glimpse import Glimpse, why_not
+from dsae.commands.stages import Stage
+from policies.learners import bc
+
+PUSH = {"ee_pose": 7, "goal": 2, "object_position": 3, "joint_position": 7, "joint_velocity": 7}
+EVERYTHING = frozenset({"robot", "truth"})
+
+
+def glimpse(lengths: dict[str, int], known: frozenset[str] = EVERYTHING) -> Glimpse:
+    return Glimpse({name: np.ones(n) for name, n in lengths.items()}, known, (64, 64, 3), 100)
+
+
+def laid(states: str, tasks: tuple[str, ...] = ("push",), *, velocities: bool = False) -> grid.Grid:
+    found = contestants(states.split(","), velocities=velocities)
+    by_folder = grid.by_folder(tasks)
+    seen = {
+        place: glimpse({k: v for k, v in PUSH.items() if place == "push" or "object" not in k})
+        for place in by_folder
+    }
+    return grid.lay_out(Path("out"), by_folder, found, 2, seen, velocities=velocities)
+
+
+def planned(chosen: grid.Grid, learner: Any = bc, **options: Any) -> dict[str, Stage]:
+    resolved, changed = benchmark.resolve(Options(**options), learner)
+    stages = grid.plan(chosen, benchmark.orders(resolved, changed, learner, 1))
+    return {stage.name: stage for stage in stages}
+
+
+def test_data_and_encoders_are_made_once_and_shared() -> None:
+    stages = planned(laid("oracle,dsae,dsae+state"))
+    assert list(stages) == [
+        "collect-push", "learn-push-oracle-s0", "rollout-push-oracle-s0",
+        "train-push-dsae-s0", "learn-push-dsae-s0", "rollout-push-dsae-s0",
+        "state-push-dsae-s0", "learn-push-dsae+state-s0", "rollout-push-dsae+state-s0",
+        "learn-push-oracle-s1", "rollout-push-oracle-s1",
+        "train-push-dsae-s1", "learn-push-dsae-s1", "rollout-push-dsae-s1",
+        "state-push-dsae-s1", "learn-push-dsae+state-s1", "rollout-push-dsae+state-s1",
+    ]  # fmt: skip
+    known: set[str] = set()
+    for stage in stages.values():
+        assert set(stage.needs) <= known
+        known.add(stage.name)
+    on_state = stages["learn-push-dsae+state-s1"].arguments
+    assert "out/push/encoders/dsae-s1+state" in on_state
+    assert on_state[on_state.index("--seed") + 1] == "1"
+
+
+def test_a_preset_is_part_of_what_is_made() -> None:
+    stages = planned(laid("vae:beta4,vae"))
+    assert stages["train-push-vae-beta4-s0"].arguments[:2] == ("train", "vae:beta4")
+    assert "train-push-vae-s0" in stages
+
+
+def test_a_learner_on_velocities_takes_every_encoder_filtered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stages = planned(laid("oracle,dsae", velocities=True))
+    assert stages["learn-push-dsae-s0"].needs == ("state-push-dsae-s0",)
+    monkeypatch.setattr(bc, "NEEDS_VELOCITIES", True)
+    with pytest.raises(UsageError, match=r"dsae\+state is the same as dsae for a learner on vel"):
+        benchmark.lay_out(Options(states=("dsae", "dsae+state")), Path("out"), bc)
+    with pytest.raises(UsageError, match="the state 'pixels' has no velocities"):
+        laid("pixels", velocities=True)
+
+
+def test_a_learner_that_acts_is_shown_no_demonstrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bc, "NEEDS_DATA", False)
+    stages = planned(laid("oracle"), size="32", env={"action_mode": "torque"})
+    assert "collect-push" not in stages
+    assert "--data" not in stages["learn-push-oracle-s0"].arguments
+    assert "action_mode=torque" in stages["learn-push-oracle-s0"].arguments
+    stages = planned(laid("dsae,pixels"), size="32")
+    assert "collect-push" in stages
+    assert "--data" not in stages["learn-push-dsae-s0"].arguments
+    assert "--size" not in stages["learn-push-dsae-s0"].arguments
+    pixels = stages["learn-push-pixels-s0"].arguments
+    assert pixels[pixels.index("--size") + 1] == "32"
+
+
+def test_more_is_added_to_what_is_there(tmp_path: Path) -> None:
+    before = {"tasks": ["push"], "states": ["oracle"], "seeds": 3}
+    asked = Options(tasks=("reach",), states=("dsae", "oracle"), seeds=2)
+    options = benchmark.joined(asked, before)
+    assert (options.tasks, options.states) == (("push", "reach"), ("oracle", "dsae"))
+    assert options.seeds == 3
+    assert benchmark.joined(asked, {}) == asked
+    assert earlier.noted(tmp_path, "benchmark") == {}
+
+
+def test_what_one_task_lacks_is_left_out_there_alone() -> None:
+    chosen = laid("oracle,blind", ("push", "reach"))
+    assert set(chosen.left_out) == {("reach", "oracle")}
+    assert "needs the observation 'object_position'" in chosen.left_out["reach", "oracle"]
+    assert len(list(chosen.cells())) == 6
+    with pytest.raises(UsageError, match=r"oracle.* needs the observation 'object_position'"):
+        laid("oracle", ("reach",))
+
+
+def test_an_encoder_needs_what_the_episodes_hold() -> None:
+    (one,) = contestants(["supervised"], velocities=False)
+    assert why_not(one, glimpse(PUSH), velocities=False) == ""
+    bare = glimpse(PUSH, frozenset())
+    assert "supervised needs the ground truth" in why_not(one, bare, velocities=False)
+    (one,) = contestants(["dsae+state"], velocities=False)
+    nameless = glimpse({"state": 4})
+    assert "ee_pose" in why_not(one, nameless, velocities=False)
+
+
+def test_quick_is_small_and_what_is_given_stays() -> None:
+    options, changed = benchmark.resolve(Options(quick=True, settings={"hidden": 7}), bc)
+    assert options.demonstrations == benchmark.QUICK.demonstrations
+    assert options.settings["hidden"] == changed["hidden"] == 7
+    assert options.settings["epochs"] == bc.SMALL.epochs
+    full, none = benchmark.resolve(Options(), bc)
+    assert (full.episodes, full.demonstrations, full.encoder_steps) == (200, 100, 2000)
+    assert none == {}
+    timed, _ = benchmark.resolve(Options(encoder_minutes=2.0), bc)
+    assert timed.encoder_steps is None
+    assert "--minutes" in planned(laid("dsae"), encoder_minutes=2.0)["train-push-dsae-s0"].arguments
+
+
+MISTAKES = {
+    "task": ("--tasks psuh", "unknown task 'psuh': the tasks are arrange_toys, .*push, reach"),
+    "a task twice": ("--tasks push,envs:dsae/Push-v0", "envs:dsae/Push-v0 is named twice"),
+    "state": ("--states oracel", r"unknown state 'oracel': choose from oracle, .*vae:beta4.*\+st"),
+    "preset": ("--states vae:beta5", "unknown state 'vae:beta5': choose from oracle"),
+    "no encoder's state": ("--states oracle+state", r"unknown state 'oracle\+state'"),
+    "a state twice": ("--states vae,vae", "vae is named twice"),
+    "no states": ("--states ,", "states = ',': .* at least 1"),
+    "learner": ("--learner cb", "unknown learner 'cb': choose from .*bc"),
+    "learner's setting": ("--set epohcs=1", "learner bc has no setting 'epohcs': it has hidden"),
+    "setting's value": ("--set epochs=0", "epochs = 0: it must be at least 1"),
+    "seeds": ("--seeds 0,1", "seeds = '0,1': .* valid integer"),
+    "no seeds": ("--seeds 0", "seeds = '0': .* greater than 0"),
+    "two budgets": ("--encoder-steps 1 --encoder-minutes 1", "give --encoder-steps or --enc"),
+    "memory": ("--memory 0.1", r"one process takes about \d\.\d GB, more than the 0\.1 GB of --m"),
+    "camera": ("--camera top", "camera.*top"),
+    "size": ("--size huge", "the image size 'huge' is neither like 64"),
+    "task's setting": ("--env colour=red", "cannot be made: .*colour"),
+    "target": ("--target 2", "target = '2': .* less than or equal to 1"),
+    "too few demonstrations": ("--demonstrations 1", "demonstrations = '1': .* equal to 3"),
+    "a state that the task lacks": ("--tasks reach --states oracle", "'object_position'"),
+    "device": ("--device gpu", "unknown device 'gpu'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line(
+    mistake: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call, message = MISTAKES[mistake]
+    assert main(["benchmark", *call.split()]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert re.search(message, error), error
+    assert contents(tmp_path) == {}
