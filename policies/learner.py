@@ -9,8 +9,8 @@ A learner is a module in `policies/learners` with
     check       check(state): PolicyError unless it can learn on states of that name,
     learn       learn(problem, config) -> Policy.
 
-Rows that a learner logs name what they hold: `success` (a rate in [0, 1]) and `distance` (median, in
-metres) of episodes rolled out meanwhile, and `samples`, the steps of the task that were taken to
+Rows that a learner logs name what they hold: `success` (a rate in [0, 1]) and `distance` (median,
+in metres) of episodes rolled out meanwhile, and `samples`, the steps of the task that were taken to
 learn so far, demonstrations included; from these a comparison draws its curves.
 
 `learn` goes on where an interrupted call with the same problem and config stopped, by what it left
@@ -32,7 +32,7 @@ from policies.demonstrations import Demonstrations
 from policies.errors import PolicyError
 from policies.policy import Policy, Task
 from policies.state import PIXELS, RATE, Eye, State
-from policies.wrapper import StateObservation, frame_of
+from policies.wrapper import StateObservation, frame_of, parts_of
 
 
 class Shown(NamedTuple):
@@ -88,12 +88,15 @@ class Problem:
             rate = float(env.metadata.get("render_fps") or RATE)
         finally:
             env.close()
-        parts = observation if isinstance(observation, dict) else {"state": observation}
         shape: ImageShape | None = (seen[0], seen[1], seen[2]) if seen else None
         return State.build(
-            parts, name=self.state, eye=self.eye, velocities=velocities, image_shape=shape,
+            parts_of(observation),
+            name=self.state,
+            eye=self.eye,
+            velocities=velocities,
+            image_shape=shape,
             rate=rate,
-        )  # fmt: skip
+        )
 
     def environment(self, state: State, *, render: bool = False) -> StateObservation:
         """Make the task with the state as its observation."""
