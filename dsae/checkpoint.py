@@ -85,6 +85,27 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, torch.Tensor]:
+    """Return what an optimiser remembers of its parameters, by names that begin with `prefix`."""
+    return {
+        f"{prefix}{index}.{key}": torch.as_tensor(value)
+        for index, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor], prefix: str
+) -> None:
+    """Give an optimiser what `optimizer_tensors` returned, out of `tensors`; rates stay as is."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(prefix):
+            index, _, key = name.removeprefix(prefix).partition(".")
+            state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
 def read(path: Path, *, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return the tensors and the header of a file of the given kind."""
     if not path.is_file():

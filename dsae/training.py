@@ -228,9 +228,7 @@ def _save(
 ) -> None:
     tensors = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
     for name, optimizer in optimizers.items():
-        for index, state in optimizer.state_dict()["state"].items():
-            for key, value in state.items():
-                tensors[f"optimizer.{name}.{index}.{key}"] = torch.as_tensor(value)
+        tensors |= checkpoint.optimizer_tensors(optimizer, f"optimizer.{name}.")
     checkpoint.write(
         folder / checkpoint.CHECKPOINT_FILE,
         tensors,
@@ -254,11 +252,5 @@ def _resume(
     part = {key.partition(".")[2]: t for key, t in tensors.items() if key.startswith("encoder.")}
     encoder.load_state_dict(part)
     for name, optimizer in optimizers.items():
-        prefix = f"optimizer.{name}."
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith(prefix):
-                index, _, field = key.removeprefix(prefix).partition(".")
-                state.setdefault(int(index), {})[field] = value
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        checkpoint.restore_optimizer(optimizer, tensors, f"optimizer.{name}.")
     return int(header["step"])
