@@ -33,7 +33,8 @@ class Config(config.Config):
     gradient_steps: int = 4
     """Updates after each step of all copies."""
     buffer: int = 300_000
-    """Steps that are remembered. An image takes its number of bytes twice for each."""
+    """Steps that are remembered. Of `pixels` each takes its image twice: 25 kB at 64×64, 7.4 GB of
+    memory in all; lower it to what there is."""
     warmup: int = 2_000
     """Steps of random actions before the first update."""
     smoothing: float = 0.005

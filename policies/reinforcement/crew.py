@@ -1,7 +1,8 @@
 """Copies of a task, spread over processes that step and draw at the same time.
 
-The processes are spawned (a fork after this one has drawn hangs), and their frames come back
-pickled: shared memory would save little against what drawing takes.
+The processes are spawned: a fork after this one has drawn hangs. Their frames come back pickled, as
+shared memory would not pay: sending four of 128×128 there and back took 0.14 ms on top of 0.12 ms
+for the call, drawing them 9 ms.
 """
 
 import itertools
