@@ -26,8 +26,8 @@ SHARED = ("ee_pose", "gripper", "goal")
 GOAL = "goal"
 FEATURES = "features"
 PIXELS = "pixels"
-Frames = np.ndarray | Mapping[str, np.ndarray]
-"""uint8 (N, H, W, C), or such an array by camera."""
+Frames = np.ndarray | Mapping[Any, np.ndarray]
+"""uint8 (N, H, W, C), or such an array by camera, named as in `State.image_shapes`."""
 Eye = Encoder | StateEstimator
 """What makes numbers of frames."""
 NAMED = {

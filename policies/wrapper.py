@@ -13,10 +13,10 @@ from policies.state import State
 class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
     """Replaces the observation by a state vector, float32 of shape (D,).
 
-    Where the state looks at frames, each step's is rendered and encoded exactly once, here; `frame`
-    keeps the last one (of several cameras, the first) for whoever draws it. The environment must
-    then have been made with render_mode="rgb_array" and the image size that the encoder was trained
-    on; where it draws several cameras, `camera` names the encoder's.
+    Where the state looks at frames, each step's is rendered and encoded exactly once, here;
+    `frames` keeps the last one of each camera for whoever draws it, under None if it is the only
+    one. The environment must then have been made with render_mode="rgb_array" and the image size
+    that the encoder was trained on; where it draws several cameras, `camera` names the encoder's.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
             raise PolicyError("a learned state needs an environment with render_mode='rgb_array'")
         self.state = state
         self.camera = camera
-        self.frame: np.ndarray | None = None
+        self.frames: dict[str | None, np.ndarray] = {}
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (state.size,), np.float32)
 
     def reset(
@@ -40,9 +40,9 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
     def observation(self, observation: Any) -> np.ndarray:
         """Return the state vector that belongs to the environment's observation."""
         batched = {name: np.asarray(value)[None] for name, value in parts_of(observation).items()}
-        frames = frames_of(self.env, self.state.image_shapes, self.camera)
-        self.frame = next(iter(frames.values()), None)
-        return self.state.vectors(batched, {name: frame[None] for name, frame in frames.items()})[0]
+        self.frames = frames_of(self.env, self.state.image_shapes, self.camera)
+        frames = {camera: frame[None] for camera, frame in self.frames.items()}
+        return self.state.vectors(batched, frames)[0]
 
 
 def parts_of(observation: Any) -> dict[str, Any]:
@@ -52,12 +52,12 @@ def parts_of(observation: Any) -> dict[str, Any]:
 
 def frames_of(
     env: gymnasium.Env[Any, Any], cameras: Collection[str | None], camera: str | None
-) -> dict[str, np.ndarray]:
+) -> dict[str | None, np.ndarray]:
     """Render once and return the frames of `cameras`, None among them standing for `camera`."""
     if not cameras:
         return {}
     rendered: Any = env.render()
-    return {str(name): np.asarray(frame_of(rendered, name or camera)) for name in cameras}
+    return {name: np.asarray(frame_of(rendered, name or camera)) for name in cameras}
 
 
 def frame_of(rendered: Any, camera: str | None) -> Any:

@@ -15,7 +15,7 @@ class Seen(NamedTuple):
 
     observation: dict[str, np.ndarray]
     """(D,) by name."""
-    frames: dict[str, np.ndarray]
+    frames: dict[str | None, np.ndarray]
     """uint8 (H, W, C) by camera, of those that the state looks through."""
 
 

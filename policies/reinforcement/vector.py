@@ -116,7 +116,7 @@ class StateVecEnv(VecEnv):
         return [False] * self.num_envs
 
 
-def _stacked(each: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _stacked(each: Sequence[dict[Any, np.ndarray]]) -> dict[Any, np.ndarray]:
     return {name: np.stack([one[name] for one in each]) for name in each[0]}
 
 

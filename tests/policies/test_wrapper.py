@@ -59,7 +59,7 @@ def test_state_is_that_of_the_frame_it_belongs_to() -> None:
     state, _ = env.reset(seed=3)
     for _ in range(3):
         frame: Any = env.env.render()
-        np.testing.assert_array_equal(env.frame, frame)
+        np.testing.assert_array_equal(env.frames[None], frame)
         features = seen.encode(frame[None]).features[0]
         np.testing.assert_allclose(state[-8:], features, atol=1e-6)
         task: Any = env.unwrapped
@@ -84,7 +84,7 @@ def test_without_an_encoder_nothing_is_drawn() -> None:
     env = StateObservation(task, State.build(task.reset(seed=0)[0], name="blind"))
     assert env.reset(seed=0)[0].shape == (10,)
     assert task.rendered == 0
-    assert env.frame is None
+    assert env.frames == {}
 
 
 def test_an_encoder_needs_an_environment_that_renders() -> None:
@@ -104,13 +104,13 @@ def test_an_estimator_remembers_an_episode_and_forgets_it_with_the_next() -> Non
         state, _ = env.reset(seed=3)
         for action in actions:
             states.append(state)
-            frames.append(env.frame)
+            frames.append(env.frames["front"])
             observations.append(task.unwrapped._observe())
             state, *_ = env.step(action)
         episodes.append(np.stack(states))
     np.testing.assert_array_equal(*episodes)
     joined = {k: np.stack([each[k] for each in observations]) for k in observations[0]}
-    whole = env.state.episode(joined, np.stack([f for f in frames if f is not None]))
+    whole = env.state.episode(joined, np.stack(frames))
     np.testing.assert_allclose(whole, episodes[0], atol=1e-4)
     assert np.abs(whole[1:, -4:]).max() > 0  # velocities
     env.close()
