@@ -136,7 +136,7 @@ def test_a_policy_collects_episodes_and_does_what_it_does_when_evaluated(tmp_pat
     for action, frame, pose in zip(
         episode.actions, episode.images["front"], episode.observations["ee_pose"], strict=True
     ):
-        np.testing.assert_array_equal(env.frame, frame)
+        np.testing.assert_array_equal(env.frames[None], frame)
         np.testing.assert_allclose(state[:7], pose, atol=1e-6)
         own = np.clip(made.actor.act(state[None])[0], -1, 1)
         np.testing.assert_allclose(own, action, atol=1e-5)
