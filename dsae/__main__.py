@@ -9,6 +9,8 @@ from pathlib import Path
 VERBS = ("doctor", "tasks", "collect", "import", "inspect", "encoders", "train", "evaluate",
          "compare", "overlay", "view", "sample", "traverse", "filters", "state", "goal", "export",
          "learn", "rollout", "benchmark", "demo")  # fmt: skip
+EXTRAS = {"stable_baselines3": "rl"}
+"""The extra that brings a package, where it is not the command's own."""
 OUR_PACKAGES = ("dsae", "envs", "data", "policies")
 
 
@@ -41,9 +43,11 @@ def _run(verb: str, arguments: list[str]) -> int:
         print("\ninterrupted: run the same command again to go on", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
-        if (error.name or "dsae").partition(".")[0] in OUR_PACKAGES:
+        package = (error.name or "dsae").partition(".")[0]
+        if package in OUR_PACKAGES:
             raise
-        return _fail(f"{error.name} is not installed: pip install 'dsae[command]'")
+        extra = EXTRAS.get(package, "command")
+        return _fail(f"{error.name} is not installed: pip install 'dsae[{extra}]'")
     except ValueError as error:
         if not isinstance(error, _known_errors()):
             raise

@@ -37,7 +37,7 @@ from policies.demonstrations import Demonstrations
 from policies.errors import PolicyError
 from policies.policy import Policy, Task
 from policies.state import PIXELS, RATE, Eye, State
-from policies.wrapper import StateObservation, frame_of
+from policies.wrapper import StateObservation, frame_of, parts_of
 
 
 class Shown(NamedTuple):
@@ -93,12 +93,15 @@ class Problem:
             rate = float(env.metadata.get("render_fps") or RATE)
         finally:
             env.close()
-        parts = observation if isinstance(observation, dict) else {"state": observation}
         shape: ImageShape | None = (seen[0], seen[1], seen[2]) if seen else None
         return State.build(
-            parts, name=self.state, eye=self.eye, velocities=velocities, image_shape=shape,
+            parts_of(observation),
+            name=self.state,
+            eye=self.eye,
+            velocities=velocities,
+            image_shape=shape,
             rate=rate,
-        )  # fmt: skip
+        )
 
     def environment(self, state: State, *, render: bool = False) -> StateObservation:
         """Make the task with the state as its observation."""

@@ -39,20 +39,29 @@ class Motion:
         for values in self._before.values():
             values[which] = np.nan
 
-    def step(self, observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return `ee_velocity` (N, 6) and `object_velocity` (N, D) of the next observations."""
+    def step(
+        self, observations: Mapping[str, np.ndarray], which: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return `ee_velocity` (N, 6) and `object_velocity` (N, D) of the next observations.
+
+        They are of all environments, or of those alone that `which`, bool, names.
+        """
         found = {}
         if EE_POSE in observations:
-            before, now = self._follow(EE_POSE, observations[EE_POSE])
+            before, now = self._follow(EE_POSE, observations[EE_POSE], which)
             found[EE_VELOCITY] = velocity(before, now, 1 / self.rate)
         if OBJECTS in observations:
-            before, now = self._follow(OBJECTS, observations[OBJECTS])
+            before, now = self._follow(OBJECTS, observations[OBJECTS], which)
             found[OBJECT_VELOCITY] = (now - before) * self.rate
         return found
 
-    def _follow(self, name: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _follow(
+        self, name: str, values: np.ndarray, which: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         now = np.asarray(values, np.float64)
-        before = self._before.get(name, now)
-        before = np.where(np.isnan(before), now, before)
-        self._before[name] = now.copy()
-        return before, now
+        among = np.ones(len(now), bool) if which is None else which
+        if name not in self._before:
+            self._before[name] = np.full((len(among), *now.shape[1:]), np.nan)
+        before = self._before[name][among]
+        self._before[name][among] = now
+        return np.where(np.isnan(before), now, before), now

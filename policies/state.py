@@ -26,8 +26,8 @@ SHARED = ("ee_pose", "gripper", "goal")
 GOAL = "goal"
 FEATURES = "features"
 PIXELS = "pixels"
-Frames = np.ndarray | Mapping[str, np.ndarray]
-"""uint8 (N, H, W, C), or such an array by camera."""
+Frames = np.ndarray | Mapping[Any, np.ndarray]
+"""uint8 (N, H, W, C), or such an array by camera, named as in `State.image_shapes`."""
 Eye = Encoder | StateEstimator
 """What makes numbers of frames."""
 NAMED = {
@@ -165,10 +165,16 @@ class State:
             self.estimator.reset(which)
 
     def vectors(
-        self, observations: Mapping[str, np.ndarray], frames: Frames | None = None
+        self,
+        observations: Mapping[str, np.ndarray],
+        frames: Frames | None = None,
+        which: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the next state vectors of N environments; frames are for what looks at them."""
-        return self._vectors(observations, frames, whole=False)
+        """Return the next state vectors of N environments; frames are for what looks at them.
+
+        `which`, bool, names the N that they are of, where they are not of all of them.
+        """
+        return self._vectors(observations, frames, whole=False, which=which)
 
     def episode(
         self, observations: Mapping[str, np.ndarray], frames: Frames | None = None
@@ -186,9 +192,16 @@ class State:
         return np.concatenate(parts)
 
     def _vectors(
-        self, observations: Mapping[str, np.ndarray], frames: Frames | None, *, whole: bool
+        self,
+        observations: Mapping[str, np.ndarray],
+        frames: Frames | None,
+        *,
+        whole: bool,
+        which: np.ndarray | None = None,
     ) -> np.ndarray:
         seen: dict[str, np.ndarray] = {}
+        if isinstance(frames, Mapping) and not self.estimator:
+            frames = next(iter(frames.values()), None)  # what looks here looks through one camera
         if self.image_shape:
             shown = np.asarray(frames, np.float32) / 255
             seen = {PIXELS: shown.reshape(len(shown), -1)}
@@ -197,11 +210,14 @@ class State:
             seen = {FEATURES: code.features.cpu().numpy()}
         elif self.estimator:
             assert frames is not None
-            take = self.estimator.run if whole else self.estimator.step
-            vector = take(frames, observations).vector
-            seen = {name: vector[:, at] for name, at in slices(self.estimator.layout).items()}
+            made = (
+                self.estimator.run(frames, observations)
+                if whole
+                else self.estimator.step(frames, observations, which)
+            )
+            seen = {name: made.vector[:, at] for name, at in slices(self.estimator.layout).items()}
         elif self._has_motion:
-            seen = self._motion.step(observations)
+            seen = self._motion.step(observations, which)
         columns = [
             seen[name] if name in seen else np.asarray(observations[name])
             for name, _ in self.layout

@@ -1,6 +1,6 @@
 """A state as the observation of a Gymnasium environment."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import gymnasium
@@ -39,17 +39,25 @@ class StateObservation(gymnasium.ObservationWrapper[np.ndarray, Any, Any]):
 
     def observation(self, observation: Any) -> np.ndarray:
         """Return the state vector that belongs to the environment's observation."""
-        parts = observation if isinstance(observation, dict) else {"state": observation}
-        batched = {name: np.asarray(value)[None] for name, value in parts.items()}
-        if not self.state.image_shapes:
-            return self.state.vectors(batched)[0]
-        rendered: Any = self.env.render()
-        self.frames = {
-            camera: np.asarray(frame_of(rendered, camera or self.camera))
-            for camera in self.state.image_shapes
-        }
-        frames: Any = {camera: frame[None] for camera, frame in self.frames.items()}
-        return self.state.vectors(batched, frames if self.state.estimator else frames[None])[0]
+        batched = {name: np.asarray(value)[None] for name, value in parts_of(observation).items()}
+        self.frames = frames_of(self.env, self.state.image_shapes, self.camera)
+        frames = {camera: frame[None] for camera, frame in self.frames.items()}
+        return self.state.vectors(batched, frames)[0]
+
+
+def parts_of(observation: Any) -> dict[str, Any]:
+    """Return an observation by its parts; one that has none is called `state`."""
+    return observation if isinstance(observation, dict) else {"state": observation}
+
+
+def frames_of(
+    env: gymnasium.Env[Any, Any], cameras: Collection[str | None], camera: str | None
+) -> dict[str | None, np.ndarray]:
+    """Render once and return the frames of `cameras`, None among them standing for `camera`."""
+    if not cameras:
+        return {}
+    rendered: Any = env.render()
+    return {name: np.asarray(frame_of(rendered, name or camera)) for name in cameras}
 
 
 def frame_of(rendered: Any, camera: str | None) -> Any:

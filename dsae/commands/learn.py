@@ -2,8 +2,10 @@
 
 Example:
     dsae learn bc push --data runs/data/push --state runs/train/push-dsae
+    dsae learn sac push --state oracle
 
-Learners: bc (behaviour cloning). The state is oracle, blind, the run folder of a trained encoder
+Learners: bc (behaviour cloning); ppo, sac (reinforcement learning, of Stable-Baselines3, by acting
+in the task). The state is oracle, blind, the run folder of a trained encoder
 (its features), or of `dsae state` (filtered feature points and velocities, of the points worth
 controlling with); every state holds the end-effector pose and the commanded goal. The policy is
 one file.

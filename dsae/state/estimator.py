@@ -108,25 +108,31 @@ class StateEstimator:
         self,
         frames: np.ndarray | Mapping[str, np.ndarray],
         robot: Mapping[str, np.ndarray] | None = None,
+        which: np.ndarray | None = None,
     ) -> State:
         """Take in the next frames, uint8 (B, H, W, C) by camera, and observations (B, D) by name.
 
-        With one camera the frames may come bare. Raises DsaeError if a camera or an observation
-        is missing, or if B changed without a `reset`.
+        With one camera the frames may come bare. They are of all environments, or of those alone
+        that `which`, bool, names. Raises DsaeError if a camera or an observation is missing, or if
+        the number of environments changed without a `reset`.
         """
         given = self._by_camera(frames)
         count = len(next(iter(given.values())))
-        if self._new is not None and len(self._new) != count:
+        among = np.ones(count, bool) if which is None else which
+        if self._new is None:
+            self._beliefs, self._pose = {}, None  # of a first step that failed
+        unseen = np.ones(len(among), bool) if self._new is None else self._new
+        if len(unseen) != len(among):
             raise DsaeError(
-                f"{count} environments after {len(self._new)}: reset the estimator between them"
+                f"{len(among)} environments after {len(unseen)}: reset the estimator between them"
             )
-        new = np.ones(count, bool) if self._new is None else self._new
+        new = unseen[among]
         seen = {}
         for camera, perception in self.perceptions.items():
             percept = perception.see(given[camera])
-            seen[camera] = Seen(percept, self._filtered(camera, percept, new))
-        vector = self._vector(seen, self._robot_state(robot or {}, new))
-        self._new = np.zeros(count, bool)
+            seen[camera] = Seen(percept, self._filtered(camera, percept, new, among))
+        vector = self._vector(seen, self._robot_state(robot or {}, new, among))
+        self._new = unseen & ~among
         return State(vector, seen)
 
     def run(
@@ -148,7 +154,7 @@ class StateEstimator:
         count = len(next(iter(given.values())))
         poses = [
             self._robot_state({name: values[t : t + 1] for name, values in (robot or {}).items()},
-                              np.array([t == 0]))
+                              np.array([t == 0]), np.ones(1, bool))
             for t in range(count)
         ]  # fmt: skip
         self.reset()
@@ -164,29 +170,38 @@ class StateEstimator:
                 raise DsaeError(f"no frames of camera '{camera}', only of {', '.join(frames)}")
         return frames
 
-    def _filtered(self, camera: str, percept: Percept, new: np.ndarray) -> Estimate:
-        belief = self._beliefs.get(camera)
+    def _filtered(
+        self, camera: str, percept: Percept, new: np.ndarray, among: np.ndarray
+    ) -> Estimate:
         filter_ = self._filters[camera]
-        if belief is not None and new.any():
+        beliefs = self._beliefs.get(camera)
+        if beliefs is None:
+            beliefs = filter_.unknown((len(among),))
+        belief = Estimate(*(values[among] for values in beliefs))
+        if new.any():
             fresh = filter_.unknown((len(new),))
             belief = Estimate(*(
                 np.where(new.reshape(-1, *[1] * (old.ndim - 1)), begun, old)
                 for begun, old in zip(fresh, belief, strict=True)
             ))  # fmt: skip
         estimate = filter_.update(belief, percept.places, percept.present)
-        self._beliefs[camera] = estimate
+        self._beliefs[camera] = Estimate(*map(_placed, beliefs, [among] * 3, estimate))
         return estimate
 
-    def _robot_state(self, robot: Mapping[str, np.ndarray], new: np.ndarray) -> np.ndarray:
+    def _robot_state(
+        self, robot: Mapping[str, np.ndarray], new: np.ndarray, among: np.ndarray
+    ) -> np.ndarray:
         """Return the robot's parts side by side, (B, R); an end effector begins at rest."""
         columns = []
         for name, size in self.robot:
             if name == EE_VELOCITY:
                 pose = np.asarray(robot[EE_POSE], np.float64)
-                before = pose if self._pose is None else self._pose
-                before = np.where(new[:, None], pose, before)
+                poses = (
+                    self._pose if self._pose is not None else np.zeros((len(among), pose.shape[1]))
+                )
+                before = np.where(new[:, None], pose, poses[among])
                 columns.append(velocity(before, pose, 1 / self.rate))
-                self._pose = pose
+                self._pose = _placed(poses, among, pose)
                 continue
             if name not in robot:
                 have = ", ".join(robot) or "none"
@@ -205,6 +220,13 @@ class StateEstimator:
             for values in (position, estimate.velocity):
                 columns.append(values[:, perception.kept].reshape(len(robot), -1))
         return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def _placed(whole: np.ndarray, among: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return a copy of `whole` with those rows at the places that `among`, bool, names."""
+    copy = whole.copy()
+    copy[among] = rows
+    return copy
 
 
 def _names(perception: Perception) -> tuple[str, str]:

@@ -56,7 +56,7 @@ class Prior:
         self._scale = np.maximum(points.std(axis=0), 1e-6)
         count = int(np.clip(len(points) // PER_CLUSTER, 1, self._clusters))
         self._mixture = mixture.fit(
-            (points - self._mean) / self._scale, np.int64(np.floor(times * count))
+            (points - self._mean) / self._scale, np.floor(times * count).astype(np.int64)
         )
 
     def moments(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

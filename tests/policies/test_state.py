@@ -64,10 +64,15 @@ def test_an_unknown_state_lists_what_there_is() -> None:
 
 @pytest.mark.parametrize(("missing", "name"), [("object_position", "oracle"), ("ee_pose", "blind")])
 def test_a_missing_observation_lists_those_there_are(missing: str, name: str) -> None:
-    rest = {key: value for key, value in OBSERVATIONS.items() if key != missing}
+    rest = {key: value for key, value in OBSERVATIONS.items() if key not in (missing, "goal")}
     with pytest.raises(PolicyError, match=f"'{name}' needs the observation '{missing}'") as caught:
         State.build(rest, name=name)
     assert all(key in str(caught.value) for key in rest)
+
+
+def test_where_a_goal_is_told_there_may_be_no_objects() -> None:
+    reach = {"ee_pose": np.zeros(7), "goal": np.zeros(3)}
+    assert State.build(reach, name="oracle").layout == (Part("ee_pose", 7), Part("goal", 3))
 
 
 def test_demonstrations_are_the_chosen_episodes_and_what_was_intended(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -104,13 +104,13 @@ def test_an_estimator_remembers_an_episode_and_forgets_it_with_the_next() -> Non
         state, _ = env.reset(seed=3)
         for action in actions:
             states.append(state)
-            frames.append(env.frames[None])
+            frames.append(env.frames["front"])
             observations.append(task.unwrapped._observe())
             state, *_ = env.step(action)
         episodes.append(np.stack(states))
     np.testing.assert_array_equal(*episodes)
     joined = {k: np.stack([each[k] for each in observations]) for k in observations[0]}
-    whole = env.state.episode(joined, np.stack([f for f in frames if f is not None]))
+    whole = env.state.episode(joined, np.stack(frames))
     np.testing.assert_allclose(whole, episodes[0], atol=1e-4)
     assert np.abs(whole[1:, -4:]).max() > 0  # velocities
     env.close()

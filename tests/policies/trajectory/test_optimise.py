@@ -27,7 +27,7 @@ def learned(iterations: int, seed: int) -> tuple[Optimiser, list[float]]:
     rng = np.random.default_rng(seed)
     optimiser = Optimiser(standing(), COST, Prior(), Step())
     costs = []
-    for number in range(iterations):
+    for _ in range(iterations):
         shocks = noise(5, systems.STEPS, 1, rng)
         costs.append(optimiser.learn(roll(optimiser.controller, shocks, rng)).cost)
     return optimiser, costs
