@@ -8,7 +8,7 @@ exploration is smoothed over time, rollouts that lose an object end and cost ext
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from policies.actor import Actor as BaseActor
 from policies.learner import Problem, refuse_states
 from policies.policy import Policy
 from policies.trajectory.objective import Weights
+from policies.trajectory.situation import Guide
 
 NEEDS_DATA = False
 NEEDS_VELOCITIES = True
@@ -35,7 +36,7 @@ class Config:
     """Initial conditions, each with a controller of its own; the task draws them by the seed."""
     condition: dict[str, Any] = field(default_factory=dict)
     """Reset options that are the same in all of them, such as {goal: [0.5, 0.1]}."""
-    guide: Literal["auto", "aims", "shown"] = "auto"
+    guide: Guide = "auto"
     """What leads the arm: what the task says is to be brought where, or the way that its expert
     shows once. auto: the aims, where the task has any."""
     variance: float = 0.3
@@ -82,7 +83,7 @@ def check(state: str) -> None:
     """PolicyError for pixels: a linear map of an image's pixels is no controller."""
     refuse_states(
         "lqr_flm", state, ("pixels",),
-        "its controllers are linear in a few numbers; give oracle, blind or a folder of 'dsae state'",
+        "its controllers are linear in few numbers; give oracle, blind or a folder of 'dsae state'",
     )  # fmt: skip
 
 

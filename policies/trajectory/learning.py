@@ -15,7 +15,7 @@ from policies.learner import Problem
 from policies.policy import Policy
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
-from policies.trajectory.objective import goal_of, objective
+from policies.trajectory.objective import goal_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
 from policies.trajectory.sight import Sight
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BLANK_FILE = "blank.safetensors"
 """A policy of the task and state, for the processes that roll out."""
 ROLLOUTS_FILE = "rollouts-{:04d}.safetensors"
+SHOWN = 0.1
+"""Share of the first controllers' variance that there is about actions that were shown."""
 SITUATIONS, NOISE, CHECK = 1, 2, 3
 """Streams of random numbers."""
 
@@ -93,29 +95,33 @@ class Learning:
         config = self._config
         rng = np.random.default_rng([SITUATIONS, self._problem.seed])
         seeds = rng.integers(2**31, size=config.conditions)
-        show = config.guide == "shown" or self._state.estimator is not None
-        return [look(env, int(seed), config.condition, show=show) for seed in seeds]
+        picture = self._state.estimator is not None
+        return [
+            look(env, int(seed), config.condition, config.guide, picture=picture) for seed in seeds
+        ]
 
     def _see(self, env: Any, situations: Sequence[Situation]) -> Sight:
         known = situations[0]
-        things = tuple(aim.point for aim in known.aims)
         vectors = [env.reset(seed=i, options=known.options)[0] for i in range(2)]
         for situation in situations:
             if situation.showing is not None:
                 vectors += list(situation.showing.states)
         joints = self._outputs >= env.unwrapped.observation_space["joint_position"].shape[0]
         return Sight.of(
-            self._state, known, np.stack(vectors), things, self._config.metres, joints=joints
+            self._state, known, np.stack(vectors), known.moved, self._config.metres, joints=joints
         )
 
     def _first(self, situation: Situation) -> Controller:
         """Return the controller that learning begins with: it does nothing, or what was shown."""
-        shape = (self._outputs, len(self._sight.columns))
-        still = Controller.constant(
-            self._steps, np.zeros(shape), np.zeros(self._outputs),
-            self._config.variance * np.eye(self._outputs),
-        )  # fmt: skip
-        return still
+        outputs, showing = self._outputs, situation.showing
+        shape = (outputs, len(self._sight.columns))
+        variance = self._config.variance * np.eye(outputs)
+        first = Controller.constant(self._steps, np.zeros(shape), np.zeros(outputs), variance)
+        if not situation.led or showing is None:
+            return first
+        return first._replace(
+            offsets=lasting(showing.actions, self._steps), covariances=SHOWN * first.covariances
+        )
 
     def _iterate(self, sampler: Sampler, number: int) -> None:
         """Roll every controller out, improve it, and tell how it went."""

@@ -19,7 +19,7 @@ import numpy as np
 from policies.errors import PolicyError
 from policies.state import State
 from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
-from policies.trajectory.sight import Sight
+from policies.trajectory.sight import GRIPPER, TURN, Sight
 from policies.trajectory.situation import EFFECTOR, Situation
 
 SOFT = 0.03
@@ -27,6 +27,8 @@ SOFT = 0.03
 BEHIND, DOWN, ARRIVED = 0.25, 0.4, 0.9
 """Shares of the time after which a robot that sees nothing is to be over the place behind what it
 pushes, to stand there, and to have pushed it to its goal."""
+TURNING = 0.05
+"""Weight of a quaternion's numbers beside that of metres."""
 OVER = 0.08
 """Metres above that place: over what is pushed."""
 
@@ -56,28 +58,56 @@ def objective(
 
     `goal` tells where feature points shall be, in the unit of the controller's state (`goal_of`).
     """
-    always, late = np.ones(steps + 1), ramp(steps)
-    rows = sight.rows
+    led = _shown_terms if situation.led else _aimed_terms
+    terms = led(situation, sight, weights, steps, sees=bool(goal))
+    late = ramp(steps)
+    for name, place in goal.items():
+        share = sight.features[name]
+        terms.append(Term(Offset(sight.rows(name), place), weights.goal * share * late))
+    return Cost(terms, weights.action)
+
+
+def _aimed_terms(
+    situation: Situation, sight: Sight, weights: Weights, steps: int, *, sees: bool
+) -> list[Term]:
+    """Return the distances of what is to be brought somewhere, and of what brings it there."""
+    always, hand = np.ones(steps + 1), sight.rows(EFFECTOR)
     terms: list[Term] = []
     for aim in situation.aims:
         if aim.point == EFFECTOR:
-            terms.append(Term(Offset(rows(EFFECTOR), aim.place), weights.goal * always))
-            continue
-        seen = aim.point in sight.places
-        if aim.push_from and seen:
-            stand = Behind(rows(EFFECTOR), rows(aim.point), aim.place, aim.push_from, SOFT)
-            terms.append(Term(stand, weights.way * always))
+            terms.append(Term(Offset(hand, aim.place), weights.goal * always))
+        elif aim.point in sight.places:
+            thing = sight.rows(aim.point)
+            terms.append(Term(Offset(thing, aim.place), weights.goal * ramp(steps)))
+            if aim.push_from:
+                stand = Behind(hand, thing, aim.place, aim.push_from, SOFT)
+                terms.append(Term(stand, weights.way * always))
         elif aim.push_from:
             way = blind_way(situation.points[aim.point], aim.place, aim.push_from, steps)
-            firm = np.arange(steps + 1) < DOWN * steps
-            held = np.where(firm, 1.0, weights.led) if goal else always
-            terms.append(Term(Offset(rows(EFFECTOR), way), weights.way * held))
-        if seen:
-            terms.append(Term(Offset(rows(aim.point), aim.place), weights.goal * late))
-    for name, place in goal.items():
-        share = sight.features[name]
-        terms.append(Term(Offset(rows(name), place), weights.goal * share * late))
-    return Cost(terms, weights.action)
+            firm = (np.arange(steps + 1) < DOWN * steps) | (not sees)
+            terms.append(Term(Offset(hand, way), weights.way * np.where(firm, 1.0, weights.led)))
+    return terms
+
+
+def _shown_terms(
+    situation: Situation, sight: Sight, weights: Weights, steps: int, *, sees: bool
+) -> list[Term]:
+    """Return the distances of the hand from the way that was shown, and of things from theirs."""
+    assert situation.showing is not None
+    always, showing = np.ones(steps + 1), situation.showing
+    seen = lasting(sight.see(showing.states), steps + 1)
+    parts = {EFFECTOR: always, TURN: TURNING * always, GRIPPER: always}
+    parts |= {name: weights.goal / weights.way * ramp(steps) for name in situation.moved}
+    return [
+        Term(Offset(sight.rows(name), seen[:, sight.places[name]]), weights.way * share)
+        for name, share in parts.items()
+        if name in sight.places
+    ]
+
+
+def lasting(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the first `count` rows; where there are fewer, the last one again and again."""
+    return values[np.minimum(np.arange(count), len(values) - 1)]
 
 
 def goal_of(state: State, situation: Situation, sight: Sight) -> dict[str, np.ndarray]:

@@ -84,7 +84,7 @@ class Optimiser:
         return self._best.cost if self._best else np.inf
 
     def cost_of(self, rollouts: Rollouts, lost: np.ndarray | None = None) -> np.ndarray:
-        """Return what each of N rollouts costs, (N,); those that `lost`, (N,), names ended early."""
+        """Return what each of N rollouts costs, (N,); `lost`, bool (N,), ended early."""
         costs = self._cost.values(rollouts).sum(axis=1)
         return costs if lost is None else costs + LOST * lost
 

@@ -16,7 +16,7 @@ ON_HAND = 0.9
 TURNS = 0.02
 """Spread of a quaternion's number above which the hand is taken to turn."""
 JOINTS = ("joint_position", "joint_velocity")
-GRIPPER = "gripper"
+GRIPPER, TURN = "gripper", "turn"
 
 Take = Callable[..., None]
 
@@ -71,7 +71,7 @@ class Sight(NamedTuple):
         pose, speed = at[EE_POSE].start, at[EE_VELOCITY].start
         turning = [i for i in range(pose + 3, pose + 7) if vectors[:, i].std() > TURNS]
         take(list(range(pose, pose + 3)), name=EFFECTOR)
-        take(turning, name="turn")
+        take(turning, name=TURN if turning else None)
         take(list(range(speed, speed + 3 + 3 * bool(turning))))
         if GRIPPER in at:
             take([at[GRIPPER].start], name=GRIPPER)

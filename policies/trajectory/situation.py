@@ -5,7 +5,7 @@ scripted expert shows a way, as a person would lead the arm through the task onc
 the robot's own path and the last frame, a picture of the goal, are taken.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -15,6 +15,11 @@ from policies.errors import PolicyError
 from policies.wrapper import StateObservation
 
 EFFECTOR = "end_effector"
+MOVED = 0.02
+"""Metres by which the expert must have moved an object along some axis."""
+THINGS = 2
+"""Objects that are seen of those that were moved: more would want more rollouts."""
+Guide = Literal["auto", "aims", "shown"]
 
 
 class Aim(NamedTuple):
@@ -52,6 +57,17 @@ class Situation(NamedTuple):
     """Names of those that the observation `object_position` holds, in its order."""
     aims: tuple[Aim, ...]
     showing: Showing | None
+    led: bool
+    """Whether the way that was shown is to be gone."""
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """The first few objects that the expert moved, or those that the aims are about."""
+        if not self.led or self.showing is None:
+            return tuple(aim.point for aim in self.aims)
+        tracks = {name: self.showing.points[name] for name in self.objects}
+        far = [name for name, track in tracks.items() if np.ptp(track, axis=0).max() > MOVED]
+        return tuple(far[:THINGS])
 
 
 def horizon(env: gymnasium.Env[Any, Any]) -> int:
@@ -65,12 +81,17 @@ def horizon(env: gymnasium.Env[Any, Any]) -> int:
 
 
 def look(
-    env: gymnasium.Env[np.ndarray, Any], seed: int, fixed: dict[str, Any], *, show: bool
+    env: gymnasium.Env[np.ndarray, Any],
+    seed: int,
+    fixed: dict[str, Any],
+    guide: Guide,
+    *,
+    picture: bool,
 ) -> Situation:
     """Return the situation that an episode of `seed` begins with.
 
-    `fixed` are reset options that are not drawn. Without aims, or with `show`, the expert shows a
-    way. Raises PolicyError if the task does not tell what it must.
+    `fixed` are reset options that are not drawn; `picture` asks for a picture of the goal, which
+    the expert's last frame is. Raises PolicyError if the task does not tell what it must.
     """
     world: Any = env.unwrapped
     for name in ("condition", "aims", "points", "keypoint_names"):
@@ -86,8 +107,13 @@ def look(
     size = dict(getattr(world.observation_space, "spaces", {})).get("object_position")
     count = size.shape[0] // 3 if size is not None and size.shape else 0
     objects = tuple(world.keypoint_names[1 : 1 + count])
-    showing = shown(env, seed, options) if show or not aims else None
-    return Situation(options, points, objects, aims, showing)
+    if guide == "aims" and not aims:
+        raise PolicyError(
+            f"{task_name(env)} does not tell what is to be brought where: give guide=shown"
+        )
+    led = guide == "shown" or not aims
+    showing = shown(env, seed, options) if led or picture else None
+    return Situation(options, points, objects, aims, showing, led)
 
 
 def shown(env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any]) -> Showing:
