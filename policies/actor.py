@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from dsae.state.goals import Goal
+
 
 class Actor(nn.Module, ABC):
     """Maps state vectors to actions; its weights and `description` are what a policy file keeps.
@@ -25,6 +27,11 @@ class Actor(nn.Module, ABC):
     def moves(self) -> dict[str, list[float]]:
         """How far what stands where is perturbed to test it, as half-widths by reset option."""
         return {}
+
+    @property
+    def goals(self) -> tuple[dict[str, Goal], ...]:
+        """For each condition the feature points to reach, by camera; nothing where it knows none."""
+        return ()
 
     def reset(self, condition: int = 0) -> None:
         """Forget the past: all environments begin an episode, from the condition of that number."""

@@ -8,7 +8,10 @@ A learner is a module in `policies/learners` with
     NEEDS_VELOCITIES  whether it learns on velocities (False if left out),
     Actor             what acts in the end (`policies.actor`),
     check             check(state): PolicyError unless it can learn on states of that name,
-    learn             learn(problem, config) -> Policy.
+    learn             learn(problem, config) -> Policy,
+
+and, if it can learn first without vision to collect images for an encoder, FIRST, the settings of
+that (`dsae learn --encoder`).
 
 A setting `velocities`, where a Config has one, asks for velocities as well.
 

@@ -23,11 +23,12 @@ from pydantic import Field
 import envs
 from data.dataset import Dataset
 from dsae import checkpoint
-from dsae.commands import environments, runs
+from dsae.commands import environments, opengl, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
 from dsae.commands.options import Seed, argument, override, runtime
 from dsae.commands.progress import Bar
+from dsae.commands.vision_loop import Loop, summary
 from dsae.logger import LateLogger
 from dsae.state import artefact
 from dsae.state.estimator import StateEstimator
@@ -49,6 +50,13 @@ class Options:
     """Data set of demonstrations, for a learner that needs them [runs/data/TASK]."""
     state: str = "oracle"
     """oracle, blind, pixels, or the run folder of a trained encoder or of `dsae state`."""
+    encoder: str | None = None
+    """Train this encoder, NAME[:preset] or auto, within the loop: learn without vision, collect
+    images, train, learn on the feature points (lqr_flm)."""
+    images: Annotated[int, Field(gt=1)] = 40
+    """Episodes that the loop's encoder is trained on."""
+    encoder_steps: Annotated[int, Field(gt=0)] = 1500
+    """Updates of the loop's encoder."""
     camera: str | None = None
     """Whose frames an encoder sees; if left out, those that it was trained on."""
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -79,6 +87,8 @@ def run(options: Options) -> int:
     learner = learners.module(options.learner)
     learner.check(options.state)
     config = override(learner.Config(), options.settings, where=f"learner {options.learner}")
+    if options.encoder:
+        return _loop(options, getattr(learner, "FIRST", None))
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
     eye = _eye(options.state, device)
     name = Path(options.state).name if eye else options.state
@@ -117,6 +127,32 @@ def run(options: Options) -> int:
         policy.save(folder / policy.POLICY_FILE, learned, seed=options.seed)
         run_.finish()
     runs.say(f"state {name}: {learned.state.size} numbers: {folder / policy.POLICY_FILE}")
+    return 0
+
+
+def _loop(options: Options, first: dict[str, Any] | None) -> int:
+    """Learn the encoder within the loop, too (`vision_loop`)."""
+    assert options.encoder is not None
+    if first is None:
+        raise UsageError(
+            f"{options.learner} learns no encoder on the way: leave --encoder out, and give --state"
+        )
+    if options.state != Options.state or options.data or options.camera:
+        raise UsageError("with --encoder the loop makes data and state: leave those flags out")
+    task = environments.folder_name(options.task)
+    folder = options.out or Path("runs/learn") / f"{task}-{options.learner}-loop"
+    loop = Loop(
+        learner=options.learner, task=options.task, encoder=options.encoder, first=first,
+        settings=options.settings, images=options.images, steps=options.encoder_steps,
+        size=options.size, env=options.env, seed=options.seed, workers=options.workers,
+        folder=folder,
+    )  # fmt: skip
+    loop.stages()  # what is wrong with the names is said before anything is made
+    opengl.ensure()
+    with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
+        counts = loop.run()
+        run_.finish()
+    runs.say(f"{summary(counts)}: {folder / policy.POLICY_FILE}")
     return 0
 
 

@@ -21,6 +21,7 @@ from dsae.commands.options import Seed, argument, runtime
 from dsae.commands.progress import Bar
 from dsae.panels import Panel
 from dsae.state.estimator import StateEstimator
+from dsae.state.goals import Goal
 from dsae.state.presence import softmax_mass
 from dsae.state_legend import legend
 from dsae.state_overlay import Verdict, draw_state
@@ -72,31 +73,43 @@ def run(options: Options) -> int:
     path = options.policy / POLICY_FILE if options.policy.is_dir() else options.policy
     seeds = range(options.seed, options.seed + options.episodes)
     trials = evaluation.trials(policy.actor, seeds)
+    moved = evaluation.trials(policy.actor, seeds, moved=True) if policy.actor.moves else []
     with runs.open_run(folder, "rollout", options, overwrite=options.overwrite) as run_:
         if options.video and not run_.resumed:
             runs.refuse_existing(options.video, overwrite=options.overwrite)
-        with Bar("rolling out", options.episodes, "episode") as bar:
+        with Bar("rolling out", len(trials) + len(moved), "episode") as bar:
             outcomes = evaluate(
                 path.resolve(),
-                trials,
+                [*trials, *moved],
                 workers=options.workers,
                 device=str(device),
                 progress=lambda done: bar.show(done),
             )
-        figures = summary(outcomes)
+        figures = summary(outcomes[: len(trials)])
+        if moved:
+            figures["moved"] = summary(outcomes[len(trials) :])
         runs.save_json(folder / RESULTS_FILE, {**figures, "state": policy.state_name})
         if options.video:
             shown = film(policy, trials[: options.video_episodes])
             panels.write(options.video, shown, fps=FPS)
         run_.finish()
-    low, high = figures["interval95"]
-    runs.say(
-        f"state {policy.state_name}: success {figures['successes']} of {figures['episodes']} = "
-        f"{figures['success_rate']:.1%} (95 % interval {low:.1%} to {high:.1%})"
-        + (f", median distance {figures['median_distance_m'] * 100:.1f} cm"
-           if np.isfinite(figures["median_distance_m"]) else "")
-    )  # fmt: skip
+    runs.say(f"state {policy.state_name}: {_told(figures)}")
+    if moved:
+        runs.say(
+            f"with {', '.join(policy.actor.moves)} standing elsewhere: {_told(figures['moved'])}"
+        )
     return 0
+
+
+def _told(figures: dict[str, Any]) -> str:
+    """Return a summary as a line."""
+    low, high = figures["interval95"]
+    distance = figures["median_distance_m"]
+    return (
+        f"success {figures['successes']} of {figures['episodes']} = "
+        f"{figures['success_rate']:.1%} (95 % interval {low:.1%} to {high:.1%})"
+        + (f", median distance {distance * 100:.1f} cm" if np.isfinite(distance) else "")
+    )
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, Any]:
@@ -122,8 +135,14 @@ def film(policy: Policy, trials: Sequence[Trial]) -> list[Panel]:
     episodes = [_filmed(env, policy, trial, cameras) for trial in trials]
     env.close()
     if policy.state.estimator:
+        goals = [policy.actor.goals[t.condition] if policy.actor.goals else {} for t in trials]
         return [
-            _believed(policy.state.estimator, camera, [shots[camera] for shots in episodes])
+            _believed(
+                policy.state.estimator,
+                camera,
+                [shots[camera] for shots in episodes],
+                [goal.get(camera) for goal in goals],
+            )
             for camera in policy.state.estimator.perceptions
         ]
     pictures = np.concatenate([shots[cameras[0]] for shots in episodes])
@@ -150,16 +169,25 @@ def _filmed(
     return {camera: np.stack(film) for camera, film in shots.items()}
 
 
-def _believed(estimator: StateEstimator, camera: str, episodes: list[np.ndarray]) -> Panel:
-    """Draw what an estimator believes of a camera's points, in episodes one after the other."""
+def _believed(
+    estimator: StateEstimator,
+    camera: str,
+    episodes: list[np.ndarray],
+    goals: Sequence[Goal | None],
+) -> Panel:
+    """Draw what an estimator believes of a camera's points, in episodes one after the other.
+
+    With the goal of each, where there is one.
+    """
     perception = estimator.perceptions[camera]
     if not perception.has_presence:
         return Panel(overlay.enlarge(np.concatenate(episodes)), camera)
     alone = StateEstimator({camera: perception}, (), estimator.rate)
     seen = [alone.run(frames).seen[camera] for frames in episodes]
-    verdict = Verdict(perception.kept)
-    drawn = [draw_state(frames, one, verdict) for frames, one in zip(episodes, seen, strict=True)]
+    verdicts = [Verdict(perception.kept, goal=goal) for goal in goals]
+    told = list(zip(episodes, seen, verdicts, strict=True))
+    drawn = [draw_state(frames, one, verdict) for frames, one, verdict in told]
     size = episodes[0].shape[1:3]
-    entries = {entry.text: entry for one in seen for entry in legend(one, verdict, *size)}
+    entries = {e.text: e for _, one, verdict in told for e in legend(one, verdict, *size)}
     title = f"camera {camera}" if len(estimator.perceptions) > 1 else ""
     return Panel(np.concatenate(drawn), title, list(entries.values()))

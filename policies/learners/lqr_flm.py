@@ -7,6 +7,7 @@ exploration is smoothed over time, rollouts that lose an object end and cost ext
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from dsae.ranges import check_ranges
+from dsae.state.goals import Goal
 from policies.actor import Actor as BaseActor
 from policies.learner import Problem, refuse_states
 from policies.policy import Policy
@@ -66,8 +68,8 @@ class Config:
         check_ranges(
             self,
             iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=some,
-            bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some, action=some,
-            metres=some, moves=some,
+            bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some,
+            action=some, metres=some, moves=some,
         )  # fmt: skip
 
     @property
@@ -77,6 +79,8 @@ class Config:
 
 
 SMALL = Config(iterations=6, rollouts=5)
+FIRST = {"iterations": 8, "rollouts": 4, "moves": 0.03}
+"""Settings with which it learns without vision, to collect the images an encoder is trained on."""
 
 
 def check(state: str) -> None:
@@ -102,9 +106,11 @@ class Actor(BaseActor):
         outputs: int,
         seen: int,
         moves: dict[str, list[float]],
+        goals: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__()
         self._conditions, self._moves = conditions, moves
+        self._goals = [{camera: as_goal(goal) for camera, goal in one.items()} for one in goals]
         self.steps, self.outputs, self.seen = steps, outputs, seen
         shape = (len(conditions), steps, outputs)
         self.register_buffer("gains", torch.zeros(*shape, seen, dtype=torch.float64))
@@ -123,6 +129,11 @@ class Actor(BaseActor):
         """Half-widths by reset option."""
         return self._moves
 
+    @property
+    def goals(self) -> tuple[dict[str, Goal], ...]:
+        """For each condition the feature points that were to be reached, by camera."""
+        return tuple(self._goals)
+
     def description(self) -> dict[str, Any]:
         """Return the arguments that build this actor again."""
         return {
@@ -131,6 +142,7 @@ class Actor(BaseActor):
             "outputs": self.outputs,
             "seen": self.seen,
             "moves": self._moves,
+            "goals": [{camera: as_lists(g) for camera, g in one.items()} for one in self._goals],
         }
 
     def reset(self, condition: int = 0) -> None:
@@ -145,6 +157,17 @@ class Actor(BaseActor):
         gain = self.gains[self._condition, step].numpy()
         offset = self.offsets[self._condition, step].numpy()
         return (seen @ gain.T + offset).astype(np.float32)
+
+
+def as_goal(goal: Any) -> Goal:
+    """Return a goal that is one, or the lists of one."""
+    points, mask = goal
+    return Goal(np.array(points, np.float64), np.array(mask, bool))
+
+
+def as_lists(goal: Goal) -> list[Any]:
+    """Return a goal as JSON has it."""
+    return [goal.points.tolist(), goal.mask.tolist()]
 
 
 def learn(problem: Problem, config: Config) -> Policy:

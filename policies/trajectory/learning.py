@@ -15,7 +15,7 @@ from policies.learner import Problem
 from policies.policy import Policy
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
-from policies.trajectory.objective import goal_of, lasting, objective
+from policies.trajectory.objective import goal_of, goals_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
 from policies.trajectory.sight import Sight
@@ -74,7 +74,7 @@ class Learning:
             )
             for situation in situations
         ]
-        self._samples = 0
+        self._samples = self._rollouts = 0
 
     def run(self) -> Policy:
         """Learn, or go on with it, and return the policy."""
@@ -161,50 +161,66 @@ class Learning:
         """
         rng = np.random.default_rng([CHECK, self._problem.seed])
         still = np.zeros((self._steps, self._outputs))
-        chosen = []
+        chosen: list[Controller] = []
+        shown: list[Rollout] = []
         for course in self._courses:
-            costs = []
-            candidates = (course.optimiser.best, course.optimiser.controller)
-            for controller in candidates:
+            tried = []
+            for controller in (course.optimiser.best, course.optimiser.controller):
                 orders = [
                     self._order(course, controller, still, rng)
                     for _ in range(self._config.rollouts)
                 ]
                 rollouts = sampler.sample(orders)
-                self._samples += sum(rollout.steps for rollout in rollouts)
-                costs.append(
-                    course.optimiser.cost_of(
-                        _stacked(self._sight, rollouts), _lost(rollouts)
-                    ).mean()
-                )
-            chosen.append(candidates[int(np.argmin(costs))])
+                self._count(rollouts)
+                costs = course.optimiser.cost_of(_stacked(self._sight, rollouts), _lost(rollouts))
+                tried.append((float(costs.mean()), controller, rollouts))
+            _, controller, rollouts = min(tried, key=lambda one: one[0])
+            chosen.append(controller)
+            shown += rollouts
+        self._problem.log(self._config.iterations + 1, self._figures(shown))
         return chosen
 
-    def _tell(self, number: int, told: list[Iteration], rollouts: list[Rollout]) -> None:
+    def _count(self, rollouts: Sequence[Rollout]) -> None:
+        self._rollouts += len(rollouts)
         self._samples += sum(rollout.steps for rollout in rollouts)
-        distance = float(np.median([rollout.distance for rollout in rollouts]))
+
+    def _figures(self, rollouts: Sequence[Rollout]) -> dict[str, float]:
+        """Return how some rollouts went, and how many there have been so far."""
+        return {
+            "distance": float(np.median([rollout.distance for rollout in rollouts])),
+            "success": float(np.mean([rollout.success for rollout in rollouts])),
+            "saturated": float(np.mean([rollout.saturated for rollout in rollouts])),
+            "lost": float(_lost(rollouts).mean()),
+            "samples": float(self._samples),
+            "rollouts": float(self._rollouts),
+        }
+
+    def _tell(self, number: int, told: list[Iteration], rollouts: list[Rollout]) -> None:
+        self._count(rollouts)
         figures = {
             name: float(np.mean([getattr(one, name) for one in told])) for name in Iteration._fields
         }
-        figures |= {
-            "distance": distance,
-            "success": float(np.mean([rollout.success for rollout in rollouts])),
-            "samples": float(self._samples),
-            "rollouts": float((number + 1) * len(rollouts)),
-            "saturated": float(np.mean([rollout.saturated for rollout in rollouts])),
-            "lost": float(_lost(rollouts).mean()),
-        }
+        figures |= self._figures(rollouts)
         self._problem.log(number + 1, figures)
         self._problem.progress(
             (number + 1) / self._config.iterations,
-            f"cost {figures['cost']:.1f}, {100 * distance:.1f} cm",
+            f"cost {figures['cost']:.1f}, predicted {figures['predicted']:.1f}, actual "
+            f"{figures['actual']:.1f}, KL {figures['divergence']:.2f}, η {figures['eta']:.2g}, "
+            f"{100 * figures['distance']:.1f} cm",
         )
 
     def _policy(self, controllers: Sequence[Controller]) -> Policy:
         from policies.learners.lqr_flm import Actor
 
         options = [course.situation.options for course in self._courses]
-        actor = Actor(options, self._steps, self._outputs, len(self._sight.columns), self._moves())
+        actor = Actor(
+            options,
+            self._steps,
+            self._outputs,
+            len(self._sight.columns),
+            self._moves(),
+            [goals_of(self._state, course.situation) for course in self._courses],
+        )
         actor.gains.copy_(torch.from_numpy(np.stack([c.gains for c in controllers])))
         actor.offsets.copy_(torch.from_numpy(np.stack([c.offsets for c in controllers])))
         actor.columns.copy_(torch.from_numpy(self._sight.columns))

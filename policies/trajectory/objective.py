@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.errors import PolicyError
+from dsae.state.goals import Goal
 from policies.state import State
 from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
 from policies.trajectory.sight import GRIPPER, TURN, Sight
@@ -110,23 +110,29 @@ def lasting(values: np.ndarray, count: int) -> np.ndarray:
     return values[np.minimum(np.arange(count), len(values) - 1)]
 
 
-def goal_of(state: State, situation: Situation, sight: Sight) -> dict[str, np.ndarray]:
-    """Return where the last frames that were shown have the kept points, by name.
+def goals_of(state: State, situation: Situation) -> dict[str, Goal]:
+    """Return what the last frames that were shown set as the goal, by camera; nothing if none were.
 
-    In the unit of the controller's state. Raises PolicyError if not one of them can be seen there.
+    Raises DsaeError if none of a camera's kept points is seen there.
     """
-    places: dict[str, np.ndarray] = {}
     if state.estimator is None or situation.showing is None:
-        return places
+        return {}
+    goals = {}
     for camera, perception in state.estimator.perceptions.items():
         percept = perception.see(situation.showing.frames[camera][None])
-        for name in sight.features:
-            owner, _, number = name.rpartition("/")
-            if owner == camera and percept.present[0, int(number)]:
-                scale = sight.scale[sight.places[name]]
-                places[name] = scale * percept.places[0, int(number)]
-    if not places:
-        raise PolicyError("in the image of the goal none of the kept points is seen")
+        goals[camera] = Goal.of(percept.places[0], percept.present[0], perception.kept)
+    return goals
+
+
+def goal_of(state: State, situation: Situation, sight: Sight) -> dict[str, np.ndarray]:
+    """Return where the goal has the points that the controller sees, in its state's unit."""
+    goals = goals_of(state, situation)
+    places: dict[str, np.ndarray] = {}
+    for name in sight.features:
+        camera, _, number = name.rpartition("/")
+        goal, k = goals[camera], int(number)
+        if goal.mask[k]:
+            places[name] = sight.scale[sight.places[name]] * goal.points[k]
     return places
 
 

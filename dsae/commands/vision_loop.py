@@ -1,0 +1,139 @@
+"""The paper's loop: learn without vision, collect images with that, train an encoder, learn to see.
+
+A first controller reaches the neighbourhood by the robot's own state. With exploration noise, and
+with things put a little elsewhere each time, it collects the images that an encoder is trained on;
+its feature points, filtered, and an image of the goal are what the second controller learns with
+(Finn et al. 2016, Sections III and V). Each step is a stage in its own process, so that an
+interrupted loop goes on where it stopped.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data.dataset import Dataset
+from dsae import encoders
+from dsae.commands import runs
+from dsae.commands.errors import UsageError
+from dsae.commands.stages import Stage, Stages
+from dsae.logger import read_metrics
+from policies.policy import POLICY_FILE
+
+AUTO = "auto"
+LOOP_FILE = "loop.json"
+NOISE = 0.3
+"""Of the actions while images are collected, as a share of half their range."""
+SEED_STRIDE = 1000
+"""Between the seeds of the episodes of two loops."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """One loop."""
+
+    learner: str
+    task: str
+    encoder: str
+    """NAME[:preset], or auto for the recommended one."""
+    first: Mapping[str, Any]
+    """Settings of the learner without vision that differ from `settings`."""
+    settings: Mapping[str, Any]
+    images: int
+    """Episodes to train the encoder on."""
+    steps: int
+    """Of the encoder's training."""
+    size: str | None
+    env: Mapping[str, Any]
+    seed: int
+    workers: int
+    folder: Path
+
+    def run(self) -> dict[str, Any]:
+        """Run what is not finished; the policy comes to lie in the folder, the counts are returned.
+
+        Raises UsageError with what a failing stage said.
+        """
+        stages = self.stages()
+        work = Stages(stages, self.folder, self.workers)
+        seconds = work.run()
+        shutil.copyfile(self.folder / "control" / POLICY_FILE, self.folder / POLICY_FILE)
+        counts = {
+            "rollouts": {
+                "blind": _rollouts(self.folder / "blind"),
+                "images": len(Dataset.open(self.folder / "data")),
+                "control": _rollouts(self.folder / "control"),
+            },
+            "seconds": {stage.name: seconds[stage.name] for stage in stages},
+            "total_seconds": work.elapsed,
+        }
+        runs.save_json(self.folder / LOOP_FILE, counts)
+        return counts
+
+    def stages(self) -> list[Stage]:
+        """Return the steps, each waiting for the one before."""
+        folder, seed = self.folder, str(self.seed)
+        name = "dsae" if self.encoder == AUTO else self.encoder
+        encoders.config(name)  # refused here if there is none of that name
+        size = ("--size", self.size) if self.size else ()
+        world = _pairs("--env", self.env)
+        learn = ("learn", self.learner, self.task, *world, "--seed", seed, "--workers",
+                 str(self.workers), "--device", "cpu")  # fmt: skip
+        first = {**self.settings, **self.first}
+        return [
+            self._stage("blind", "learning without vision", (
+                *learn, "--state", "blind", *_pairs("--set", first))),
+            self._stage("data", "collecting images", (
+                "collect", self.task, "--controller", str(folder / "blind"), "--noise", str(NOISE),
+                "--episodes", str(self.images), "--seed", str(SEED_STRIDE * self.seed), *size,
+                *_pairs("--set", self.env), "--workers", str(self.workers)), "blind"),
+            self._stage("encoder", f"training {name}", (
+                "train", name, str(folder / "data"), "--steps", str(self.steps), "--seed", seed,
+                "--threads", "1"), "data"),
+            self._stage("state", "choosing points, fitting filters", (
+                "state", str(folder / "encoder"), "--threads", "1"), "encoder"),
+            self._stage("control", "learning on what is seen", (
+                *learn, "--state", str(folder / "state"), *_pairs("--set", self.settings)),
+                "state"),
+        ]  # fmt: skip
+
+    def _stage(self, name: str, title: str, arguments: tuple[str, ...], *needs: str) -> Stage:
+        run_folder = self.folder / name
+        return Stage(
+            name=name,
+            title=title,
+            arguments=(*arguments, "--out", str(run_folder)),
+            needs=needs,
+            slots=self.workers,
+            run_folder=run_folder,
+        )
+
+
+def summary(counts: Mapping[str, Any]) -> str:
+    """Return a line that says what a loop took."""
+    rollouts = counts["rollouts"]
+    return (
+        f"{sum(rollouts.values())} rollouts ({rollouts['blind']} without vision, "
+        f"{rollouts['images']} for images, {rollouts['control']} on what is seen), "
+        f"{counts['total_seconds'] / 60:.1f} minutes"
+    )
+
+
+def _rollouts(folder: Path) -> int:
+    rows = read_metrics(folder)
+    if not rows:
+        raise UsageError(f"{folder} has no log: delete it and run the same command again")
+    return int(rows[-1]["rollouts"])
+
+
+def _pairs(flag: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a flag with KEY=VALUE for each setting, as YAML reads it; nothing for none."""
+    texts = (
+        yaml.safe_dump(value, default_flow_style=True, width=10**6).partition("\n")[0]
+        for value in settings.values()
+    )
+    pairs = [f"{key}={text}" for key, text in zip(settings, texts, strict=True)]
+    return (flag, *pairs) if pairs else ()
