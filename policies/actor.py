@@ -30,7 +30,7 @@ class Actor(nn.Module, ABC):
 
     @property
     def goals(self) -> tuple[dict[str, Goal], ...]:
-        """For each condition the feature points to reach, by camera; nothing where it knows none."""
+        """For each condition the feature points to reach, by camera; none where it knows none."""
         return ()
 
     def reset(self, condition: int = 0) -> None:

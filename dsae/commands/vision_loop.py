@@ -96,7 +96,7 @@ class Loop:
             self._stage("state", "choosing points, fitting filters", (
                 "state", str(folder / "encoder"), "--threads", "1"), "encoder"),
             self._stage("control", "learning on what is seen", (
-                *learn, "--state", str(folder / "state"), *_pairs("--set", self.settings)),
+                *learn, "--state", str(folder / "state"), *_pairs("--set", {**self.settings, "begin": str(folder / "blind")})),
                 "state"),
         ]  # fmt: skip
 

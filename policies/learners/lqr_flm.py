@@ -41,6 +41,8 @@ class Config:
     guide: Guide = "auto"
     """What leads the arm: what the task says is to be brought where, or the way that its expert
     shows once. auto: the aims, where the task has any."""
+    begin: str = ""
+    """Run folder of a policy of such trajectories to begin with, such as one without vision."""
     variance: float = 0.3
     """Of the first controller's actions, in units of the action range."""
     bound: float = 1.0

@@ -11,8 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from dsae import checkpoint
 from policies import policy
+from policies.errors import PolicyError
 from policies.learner import Problem
 from policies.policy import Policy
+from policies.state import State
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
 from policies.trajectory.objective import goal_of, goals_of, lasting, objective
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 BLANK_FILE = "blank.safetensors"
 """A policy of the task and state, for the processes that roll out."""
 ROLLOUTS_FILE = "rollouts-{:04d}.safetensors"
-SHOWN = 0.1
-"""Share of the first controllers' variance that there is about actions that were shown."""
+KNOWN = 0.1
+"""Share of the first controllers' variance about actions that were shown or learned before."""
 SITUATIONS, NOISE, CHECK = 1, 2, 3
 """Streams of random numbers."""
 
@@ -60,7 +62,7 @@ class Learning:
             _Course(
                 situation,
                 Optimiser(
-                    self._first(situation),
+                    self._first(number, situation),
                     objective(
                         situation,
                         self._sight,
@@ -72,7 +74,7 @@ class Learning:
                     step,
                 ),
             )
-            for situation in situations
+            for number, situation in enumerate(situations)
         ]
         self._samples = self._rollouts = 0
 
@@ -111,17 +113,19 @@ class Learning:
             self._state, known, np.stack(vectors), known.moved, self._config.metres, joints=joints
         )
 
-    def _first(self, situation: Situation) -> Controller:
-        """Return the controller that learning begins with: it does nothing, or what was shown."""
+    def _first(self, number: int, situation: Situation) -> Controller:
+        """Return what learning begins with: another policy, what was shown, or doing nothing."""
         outputs, showing = self._outputs, situation.showing
-        shape = (outputs, len(self._sight.columns))
         variance = self._config.variance * np.eye(outputs)
+        shape = (outputs, len(self._sight.columns))
         first = Controller.constant(self._steps, np.zeros(shape), np.zeros(outputs), variance)
-        if not situation.led or showing is None:
-            return first
-        return first._replace(
-            offsets=lasting(showing.actions, self._steps), covariances=SHOWN * first.covariances
-        )
+        known = first._replace(covariances=KNOWN * first.covariances)
+        if self._config.begin:
+            begun = carried_over(Path(self._config.begin), number, self._state, self._sight)
+            return known._replace(gains=begun.gains, offsets=begun.offsets)
+        if situation.led and showing is not None:
+            return known._replace(offsets=lasting(showing.actions, self._steps))
+        return first
 
     def _iterate(self, sampler: Sampler, number: int) -> None:
         """Roll every controller out, improve it, and tell how it went."""
@@ -239,6 +243,33 @@ class Learning:
             for name, value in first.options.items()
             if name in first.objects and half > 0
         }
+
+
+def carried_over(path: Path, condition: int, state: State, sight: Sight) -> Controller:
+    """Return what a policy of other trajectories does, as a controller of what is seen here.
+
+    What it saw that is not seen here counts as zero, and the other way round. Raises PolicyError if
+    it is no policy of trajectories, or of other conditions.
+    """
+    from policies.learners.lqr_flm import Actor
+
+    before = policy.load(path)
+    actor = before.actor
+    if not isinstance(actor, Actor) or condition >= len(actor.conditions):
+        raise PolicyError(f"{path} holds no controller for condition {condition + 1} to begin with")
+    names = _names(before.state)
+    here = {name: number for number, name in enumerate(_names(state))}
+    gains = np.zeros((actor.steps, actor.outputs, len(sight.columns)))
+    for old, column in enumerate(actor.columns.tolist()):
+        for new in np.flatnonzero(sight.columns == here.get(names[column], -1)):
+            factor = float(actor.scale[old]) / sight.scale[new]
+            gains[:, :, new] = factor * actor.gains[condition, :, :, old].numpy()
+    offsets = actor.offsets[condition].numpy()
+    return Controller(gains, offsets, np.zeros((actor.steps, actor.outputs, actor.outputs)))
+
+
+def _names(state: State) -> list[tuple[str, int]]:
+    return [(part.name, i) for part in state.layout for i in range(part.size)]
 
 
 def _stacked(sight: Sight, rollouts: Sequence[Rollout]) -> Rollouts:

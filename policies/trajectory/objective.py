@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dsae.state.goals import Goal
+from dsae.state.layout import slices
 from policies.state import State
 from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
-from policies.trajectory.sight import GRIPPER, TURN, Sight
+from policies.trajectory.sight import GRIPPER, ON_HAND, TURN, Sight
 from policies.trajectory.situation import EFFECTOR, Situation
 
 SOFT = 0.03
@@ -111,16 +112,23 @@ def lasting(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def goals_of(state: State, situation: Situation) -> dict[str, Goal]:
-    """Return what the last frames that were shown set as the goal, by camera; nothing if none were.
+    """Return where the image of the goal has the points to bring there, by camera.
 
-    Raises DsaeError if none of a camera's kept points is seen there.
+    As the filters see it: of what was shown, a point that the hand hides at last is where it was
+    before. Points on the robot are no part of it.
     """
-    if state.estimator is None or situation.showing is None:
+    if state.estimator is None or situation.goal is None:
         return {}
-    goals = {}
+    last, at, goals = situation.goal, slices(state.layout), {}
     for camera, perception in state.estimator.perceptions.items():
-        percept = perception.see(situation.showing.frames[camera][None])
-        goals[camera] = Goal.of(percept.places[0], percept.present[0], perception.kept)
+        part = next(
+            part.name
+            for part in state.estimator.layout
+            if part.name.startswith(f"{camera}/") and state.estimator.is_place(part.name)
+        )
+        points = np.array(perception.usual)  # (K, d)
+        points[perception.kept] = last[at[part]].reshape(-1, points.shape[1])
+        goals[camera] = Goal(points, perception.kept & (perception.told <= ON_HAND))
     return goals
 
 
@@ -128,11 +136,9 @@ def goal_of(state: State, situation: Situation, sight: Sight) -> dict[str, np.nd
     """Return where the goal has the points that the controller sees, in its state's unit."""
     goals = goals_of(state, situation)
     places: dict[str, np.ndarray] = {}
-    for name in sight.features:
+    for name in sight.features if goals else ():
         camera, _, number = name.rpartition("/")
-        goal, k = goals[camera], int(number)
-        if goal.mask[k]:
-            places[name] = sight.scale[sight.places[name]] * goal.points[k]
+        places[name] = sight.scale[sight.places[name]] * goals[camera].points[int(number)]
     return places
 
 

@@ -11,7 +11,7 @@ from policies.motion import OBJECT_VELOCITY, OBJECTS
 from policies.state import State
 from policies.trajectory.situation import EFFECTOR, Situation
 
-ON_HAND = 0.9
+ON_HAND = 0.6
 """Share of a point's place that the end effector's tells, above which it is the robot's own."""
 TURNS = 0.02
 """Spread of a quaternion's number above which the hand is taken to turn."""

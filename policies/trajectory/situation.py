@@ -5,6 +5,7 @@ scripted expert shows a way, as a person would lead the arm through the task onc
 the robot's own path and the last frame, a picture of the goal, are taken.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import gymnasium
@@ -12,7 +13,6 @@ import numpy as np
 
 from data.controllers import task_name
 from policies.errors import PolicyError
-from policies.wrapper import StateObservation
 
 EFFECTOR = "end_effector"
 MOVED = 0.02
@@ -41,8 +41,6 @@ class Showing(NamedTuple):
     """(T, U)."""
     points: dict[str, np.ndarray]
     """Where the named points were, (T + 1, 3) in metres each."""
-    frames: dict[str | None, np.ndarray]
-    """The last frame of each camera that the state looks through, uint8 (H, W, 3)."""
     success: bool
 
 
@@ -59,6 +57,8 @@ class Situation(NamedTuple):
     showing: Showing | None
     led: bool
     """Whether the way that was shown is to be gone."""
+    goal: np.ndarray | None = None
+    """State vector (D,) of what an image of the goal shows, where one was taken."""
 
     @property
     def moved(self) -> tuple[str, ...]:
@@ -90,8 +90,8 @@ def look(
 ) -> Situation:
     """Return the situation that an episode of `seed` begins with.
 
-    `fixed` are reset options that are not drawn; `picture` asks for a picture of the goal, which
-    the expert's last frame is. Raises PolicyError if the task does not tell what it must.
+    `fixed` are reset options that are not drawn; `picture` asks for an image of the goal: of what
+    was shown the last frame, else of things put where they shall be. Raises PolicyError if the task does not tell what it must.
     """
     world: Any = env.unwrapped
     for name in ("condition", "aims", "points", "keypoint_names"):
@@ -112,8 +112,30 @@ def look(
             f"{task_name(env)} does not tell what is to be brought where: give guide=shown"
         )
     led = guide == "shown" or not aims
-    showing = shown(env, seed, options) if led or picture else None
-    return Situation(options, points, objects, aims, showing, led)
+    showing = shown(env, seed, options) if led else None
+    goal = None
+    if picture:
+        goal = pictured(env, seed, options, aims) if showing is None else showing.states[-1]
+    return Situation(options, points, objects, aims, showing, led, goal)
+
+
+def pictured(
+    env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any], aims: Sequence[Aim]
+) -> np.ndarray:
+    """Put things where they shall be, as a person would by hand, and return the state vector then.
+
+    The arm stands where an episode begins. Raises PolicyError if the task cannot be reset so.
+    """
+    there = dict(options)
+    for aim in aims:
+        if aim.point not in options:
+            raise PolicyError(
+                f"{task_name(env)} has no reset option '{aim.point}', to take an image of the "
+                "goal with: give guide=shown"
+            )
+        there[aim.point] = [*aim.place[:2], *options[aim.point][2:]]
+    state, _ = env.reset(seed=seed, options=there)
+    return state.astype(np.float64)
 
 
 def shown(env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any]) -> Showing:
@@ -131,11 +153,9 @@ def shown(env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any
         tracks.append(world.points())
         if terminated or truncated:
             break
-    frames = env.frames if isinstance(env, StateObservation) else {}
     return Showing(
         np.stack(states).astype(np.float64),
         np.stack(actions),
         {name: np.stack([points[name] for points in tracks]) for name in tracks[0]},
-        {camera: np.array(frame) for camera, frame in frames.items()},
         bool(info.get("is_success", False)),
     )
