@@ -10,8 +10,8 @@ A learner is a module in `policies/learners` with
     check             check(state): PolicyError unless it can learn on states of that name,
     learn             learn(problem, config) -> Policy,
 
-and, if it can learn first without vision to collect images for an encoder, FIRST, the settings of
-that (`dsae learn --encoder`).
+and, if it can learn first without vision to collect images for an encoder (`dsae learn --encoder`),
+FIRST, the settings of that, and SEEN, those with which it then learns on what is seen.
 
 A setting `velocities`, where a Config has one, asks for velocities as well.
 

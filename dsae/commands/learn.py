@@ -88,7 +88,7 @@ def run(options: Options) -> int:
     learner.check(options.state)
     config = override(learner.Config(), options.settings, where=f"learner {options.learner}")
     if options.encoder:
-        return _loop(options, getattr(learner, "FIRST", None))
+        return _loop(options, learner)
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
     eye = _eye(options.state, device)
     name = Path(options.state).name if eye else options.state
@@ -130,10 +130,10 @@ def run(options: Options) -> int:
     return 0
 
 
-def _loop(options: Options, first: dict[str, Any] | None) -> int:
+def _loop(options: Options, learner: Any) -> int:
     """Learn the encoder within the loop, too (`vision_loop`)."""
     assert options.encoder is not None
-    if first is None:
+    if not hasattr(learner, "FIRST"):
         raise UsageError(
             f"{options.learner} learns no encoder on the way: leave --encoder out, and give --state"
         )
@@ -142,7 +142,8 @@ def _loop(options: Options, first: dict[str, Any] | None) -> int:
     task = environments.folder_name(options.task)
     folder = options.out or Path("runs/learn") / f"{task}-{options.learner}-loop"
     loop = Loop(
-        learner=options.learner, task=options.task, encoder=options.encoder, first=first,
+        learner=options.learner, task=options.task, encoder=options.encoder, first=learner.FIRST,
+        seen=learner.SEEN,
         settings=options.settings, images=options.images, steps=options.encoder_steps,
         size=options.size, env=options.env, seed=options.seed, workers=options.workers,
         folder=folder,

@@ -27,6 +27,9 @@ AUTO = "auto"
 LOOP_FILE = "loop.json"
 NOISE = 0.3
 """Of the actions while images are collected, as a share of half their range."""
+PRESENCE = 0.3
+"""Share of its usual softmax mass below which a point is absent: less than by default, since what
+the hand half hides is better seen badly than extrapolated for seconds."""
 SEED_STRIDE = 1000
 """Between the seeds of the episodes of two loops."""
 
@@ -40,7 +43,9 @@ class Loop:
     encoder: str
     """NAME[:preset], or auto for the recommended one."""
     first: Mapping[str, Any]
-    """Settings of the learner without vision that differ from `settings`."""
+    """Settings of the learner without vision; `settings` are stronger."""
+    seen: Mapping[str, Any]
+    """Settings of the learner on what is seen; likewise."""
     settings: Mapping[str, Any]
     images: int
     """Episodes to train the encoder on."""
@@ -82,7 +87,8 @@ class Loop:
         world = _pairs("--env", self.env)
         learn = ("learn", self.learner, self.task, *world, "--seed", seed, "--workers",
                  str(self.workers), "--device", "cpu")  # fmt: skip
-        first = {**self.settings, **self.first}
+        first = {**self.first, **self.settings}
+        seen = {**self.seen, **self.settings, "begin": str(folder / "blind")}
         return [
             self._stage("blind", "learning without vision", (
                 *learn, "--state", "blind", *_pairs("--set", first))),
@@ -94,9 +100,10 @@ class Loop:
                 "train", name, str(folder / "data"), "--steps", str(self.steps), "--seed", seed,
                 "--threads", "1"), "data"),
             self._stage("state", "choosing points, fitting filters", (
-                "state", str(folder / "encoder"), "--threads", "1"), "encoder"),
+                "state", str(folder / "encoder"), "--threads", "1", "--set",
+                f"presence={PRESENCE}"), "encoder"),
             self._stage("control", "learning on what is seen", (
-                *learn, "--state", str(folder / "state"), *_pairs("--set", {**self.settings, "begin": str(folder / "blind")})),
+                *learn, "--state", str(folder / "state"), *_pairs("--set", seen)),
                 "state"),
         ]  # fmt: skip
 

@@ -83,6 +83,8 @@ class Config:
 SMALL = Config(iterations=6, rollouts=5)
 FIRST = {"iterations": 8, "rollouts": 4, "moves": 0.03}
 """Settings with which it learns without vision, to collect the images an encoder is trained on."""
+SEEN = {"iterations": 16, "goal": 3.0}
+"""Settings with which it then learns on what is seen."""
 
 
 def check(state: str) -> None:
