@@ -108,7 +108,8 @@ class Learning:
         for situation in situations:
             if situation.showing is not None:
                 vectors += list(situation.showing.states)
-        joints = self._outputs >= env.unwrapped.observation_space["joint_position"].shape[0]
+        felt = env.unwrapped.observation_space.spaces.get("joint_position")
+        joints = felt is not None and self._outputs >= felt.shape[0]  # torques act on them
         return Sight.of(
             self._state, known, np.stack(vectors), known.moved, self._config.metres, joints=joints
         )

@@ -91,7 +91,8 @@ def look(
     """Return the situation that an episode of `seed` begins with.
 
     `fixed` are reset options that are not drawn; `picture` asks for an image of the goal: of what
-    was shown the last frame, else of things put where they shall be. Raises PolicyError if the task does not tell what it must.
+    was shown the last frame, else of things put where they shall be. Raises PolicyError if the task
+    does not tell what it must.
     """
     world: Any = env.unwrapped
     for name in ("condition", "aims", "points", "keypoint_names"):

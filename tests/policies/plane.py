@@ -23,6 +23,8 @@ class Plane(gymnasium.Env[Any, Any]):
     """The reward is minus the distance; an episode may be cut short where the dot hits a wall."""
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 20}
+    HORIZON = STEPS
+    keypoint_names = ("end_effector", "goal")
 
     def __init__(self, render_mode: str | None = None, walls: bool = False) -> None:
         self.render_mode, self._walls = render_mode, walls
@@ -34,7 +36,8 @@ class Plane(gymnasium.Env[Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         super().reset(seed=seed)
-        self._dot, self._goal = self.np_random.uniform(-1, 1, (2, 2))
+        self._dot, goal = self.np_random.uniform(-1, 1, (2, 2))
+        self._goal = np.array((options or {}).get("goal", goal), float)
         self._time = 0
         return self._observation(), {}
 
@@ -54,6 +57,18 @@ class Plane(gymnasium.Env[Any, Any]):
             x, y = np.rint(half * (place + 1)).astype(int)
             image[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3, channel] = 255
         return image
+
+    def points(self) -> dict[str, np.ndarray]:
+        return {"end_effector": np.array([*self._dot, 0.0]), "goal": np.array([*self._goal, 0.0])}
+
+    def condition(self) -> dict[str, Any]:
+        return {"goal": self._goal.tolist()}
+
+    def aims(self) -> tuple[Any, ...]:
+        return (("end_effector", self.points()["goal"], 0.0),)
+
+    def expert_action(self) -> np.ndarray:
+        return np.float32(np.clip((self._goal - self._dot) / 0.5, -1, 1))
 
     def _observation(self) -> dict[str, Any]:
         dot = np.array([*self._dot, 0.0])
