@@ -1,0 +1,126 @@
+"""Trajectories learned in real tasks, and what they begin with."""
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+import envs
+from policies import evaluation, policy
+from policies.errors import PolicyError
+from policies.evaluation import make_env, run_episode
+from policies.learner import Problem
+from policies.learners import lqr_flm
+from policies.policy import Policy, Task
+from policies.trajectory.learning import carried_over
+from policies.trajectory.objective import blind_way
+from policies.trajectory.sight import Sight
+from policies.trajectory.situation import look, pictured
+
+
+def learned(folder: Path, task: str, state: str, seed: int = 11, **settings: Any) -> Policy:
+    problem = Problem(
+        task=Task(envs.task_id(task), {}), learner="lqr_flm", state=state, seed=seed, folder=folder
+    )
+    return lqr_flm.learn(problem, lqr_flm.Config(**settings))
+
+
+def distances(learned: Policy, *, moved: bool = False) -> list[float]:
+    env = make_env(learned)
+    trials = evaluation.trials(learned.actor, range(900, 905), moved=moved)
+    return [run_episode(env, learned.actor, trial).distance for trial in trials]
+
+
+def test_a_block_is_pushed_to_its_goal_that_only_the_state_tells(tmp_path: Path) -> None:
+    seeing = learned(tmp_path / "seeing", "push", "oracle", iterations=10)
+    assert np.median(distances(seeing)) < 0.03
+    assert seeing.actor.moves == {"block": [0.02, 0.02, 0.0]}
+    blind = learned(tmp_path / "blind", "push", "blind", iterations=4)
+    # It learns nothing of where the block is: moved by more than its size, it is missed.
+    assert blind.actor.columns.max() < blind.state.size
+    assert not any(part.name.startswith("object") for part in blind.state.layout)
+    assert list(tmp_path.glob("*/rollouts-*")) == []
+
+
+def test_two_conditions_have_a_controller_each(tmp_path: Path) -> None:
+    both = learned(tmp_path, "reach", "oracle", iterations=6, conditions=2)
+    assert len(both.actor.conditions) == 2
+    assert both.actor.conditions[0] != both.actor.conditions[1]
+    assert max(distances(both)) < 0.05  # it begins more than 0.1 away
+
+
+def test_a_shown_way_is_begun_with(tmp_path: Path) -> None:
+    """Nothing is learned yet: the controller does what the expert did, whatever it sees."""
+    problem = Problem(
+        task=Task(envs.task_id("hang_loop"), {}), learner="lqr_flm", state="blind", seed=3,
+        folder=tmp_path,
+    )  # fmt: skip
+    from policies.trajectory.learning import Learning
+
+    learning = Learning(problem, lqr_flm.Config())
+    course = learning._courses[0]
+    assert course.situation.led
+    assert course.situation.showing is not None
+    assert course.situation.showing.success
+    controller = course.optimiser.controller
+    count = len(course.situation.showing.actions)
+    np.testing.assert_array_equal(
+        controller.offsets[:count], course.situation.showing.actions[: controller.steps]
+    )
+    assert np.all(controller.gains == 0)
+
+
+def test_what_another_policy_does_is_carried_over(tmp_path: Path) -> None:
+    blind = learned(tmp_path, "push", "blind", iterations=2)
+    policy.save(tmp_path / policy.POLICY_FILE, blind)
+    env = gymnasium.make(envs.task_id("push"))
+    problem = Problem(
+        task=Task(envs.task_id("push"), {}), learner="lqr_flm", state="oracle", folder=tmp_path
+    )
+    state = problem.lay_out(velocities=True)
+    world = problem.environment(state)
+    situation = look(world, 5, {}, "auto", picture=False)
+    sight = Sight.of(state, situation, np.zeros((2, state.size)), ("block",), 0.3, joints=False)
+    begun = carried_over(tmp_path, 0, state, sight)
+    vector, _ = world.reset(seed=8)
+    env.reset(seed=8)
+    same = make_env(blind).reset(seed=8)[0]
+    blind.actor.reset()
+    np.testing.assert_allclose(
+        begun.mean(0, sight.see(vector.astype(float))), blind.actor.act(same[None])[0], atol=1e-5
+    )
+    with pytest.raises(PolicyError, match="no controller for condition 2"):
+        carried_over(tmp_path, 1, state, sight)
+
+
+def test_a_picture_of_the_goal_has_things_there_and_the_arm_at_its_start() -> None:
+    env: Any = gymnasium.make(envs.task_id("push"))
+    situation = look(_as_vectors(env), 7, {}, "auto", picture=False)
+    pictured(_as_vectors(env), 7, situation.options, situation.aims)
+    points = env.unwrapped.points()
+    np.testing.assert_allclose(points["block"][:2], situation.aims[0].place[:2], atol=1e-3)
+    assert env.unwrapped.success()
+
+
+def test_a_blind_way_goes_over_the_thing_and_pushes_from_behind() -> None:
+    begin, end = np.array([0.5, 0.0, 0.03]), np.array([0.5, 0.2, 0.03])
+    way = blind_way(begin, end, 0.05, 100)
+    assert way.shape == (101, 3)
+    np.testing.assert_allclose(way[45, 0], 0.5)
+    assert way[40, 1] == pytest.approx(-0.05)  # behind it
+    assert way[0, 2] > 0.1 > way[40, 2]  # over it, then down
+    np.testing.assert_allclose(way[-1], [0.5, 0.15, 0.03])
+
+
+def test_a_task_without_aims_must_be_shown(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="give guide=shown"):
+        learned(tmp_path, "scoop_bag", "oracle", guide="aims")
+
+
+class _as_vectors(gymnasium.ObservationWrapper[Any, Any, Any]):
+    """The observation as one vector."""
+
+    def observation(self, observation: Any) -> np.ndarray:
+        return np.concatenate(list(observation.values()))
