@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from dsae import checkpoint
 from policies import policy
-from policies.errors import PolicyError
 from policies.learner import Problem
 from policies.policy import Policy
-from policies.state import State
+from policies.trajectory import records
+from policies.trajectory.actor import Actor
+from policies.trajectory.beginning import carried_over
+from policies.trajectory.config import Config
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
 from policies.trajectory.objective import goal_of, goals_of, lasting, objective
@@ -22,9 +23,6 @@ from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
 from policies.trajectory.sight import Sight
 from policies.trajectory.situation import Situation, horizon, look
-
-if TYPE_CHECKING:
-    from policies.learners.lqr_flm import Config
 
 BLANK_FILE = "blank.safetensors"
 """A policy of the task and state, for the processes that roll out."""
@@ -45,7 +43,7 @@ class _Course(NamedTuple):
 class Learning:
     """One learning of trajectories, from its first rollout to the policy."""
 
-    def __init__(self, problem: Problem, config: "Config") -> None:
+    def __init__(self, problem: Problem, config: Config) -> None:
         self._problem, self._config = problem, config
         self._state = problem.lay_out(velocities=True)
         env = problem.environment(self._state)
@@ -141,7 +139,7 @@ class Learning:
         """Return the rollouts of an iteration; those that an interrupted call made are read."""
         file = self._problem.folder / ROLLOUTS_FILE.format(number)
         if file.exists():
-            return _read(file)
+            return records.read(file)
         rng = np.random.default_rng([NOISE, self._problem.seed, number])
         orders = []
         for course in self._courses:
@@ -150,7 +148,7 @@ class Learning:
         done = sampler.sample(orders)
         count = self._config.rollouts
         rolled = [done[i : i + count] for i in range(0, len(done), count)]
-        _write(file, rolled)
+        records.write(file, rolled)
         return rolled
 
     def _order(
@@ -215,8 +213,6 @@ class Learning:
         )
 
     def _policy(self, controllers: Sequence[Controller]) -> Policy:
-        from policies.learners.lqr_flm import Actor
-
         options = [course.situation.options for course in self._courses]
         actor = Actor(
             options,
@@ -246,33 +242,6 @@ class Learning:
         }
 
 
-def carried_over(path: Path, condition: int, state: State, sight: Sight) -> Controller:
-    """Return what a policy of other trajectories does, as a controller of what is seen here.
-
-    What it saw that is not seen here counts as zero, and the other way round. Raises PolicyError if
-    it is no policy of trajectories, or of other conditions.
-    """
-    from policies.learners.lqr_flm import Actor
-
-    before = policy.load(path)
-    actor = before.actor
-    if not isinstance(actor, Actor) or condition >= len(actor.conditions):
-        raise PolicyError(f"{path} holds no controller for condition {condition + 1} to begin with")
-    names = _names(before.state)
-    here = {name: number for number, name in enumerate(_names(state))}
-    gains = np.zeros((actor.steps, actor.outputs, len(sight.columns)))
-    for old, column in enumerate(actor.columns.tolist()):
-        for new in np.flatnonzero(sight.columns == here.get(names[column], -1)):
-            factor = float(actor.scale[old]) / sight.scale[new]
-            gains[:, :, new] = factor * actor.gains[condition, :, :, old].numpy()
-    offsets = actor.offsets[condition].numpy()
-    return Controller(gains, offsets, np.zeros((actor.steps, actor.outputs, actor.outputs)))
-
-
-def _names(state: State) -> list[tuple[str, int]]:
-    return [(part.name, i) for part in state.layout for i in range(part.size)]
-
-
 def _stacked(sight: Sight, rollouts: Sequence[Rollout]) -> Rollouts:
     return Rollouts(
         sight.see(np.stack([rollout.states for rollout in rollouts])),
@@ -282,23 +251,3 @@ def _stacked(sight: Sight, rollouts: Sequence[Rollout]) -> Rollouts:
 
 def _lost(rollouts: Sequence[Rollout]) -> np.ndarray:
     return np.array([rollout.steps < len(rollout.actions) for rollout in rollouts])
-
-
-def _write(file: Path, rolled: list[list[Rollout]]) -> None:
-    flat = [rollout for rollouts in rolled for rollout in rollouts]
-    columns = {
-        name: torch.from_numpy(np.stack([np.asarray(getattr(one, name)) for one in flat]))
-        for name in Rollout._fields
-    }
-    checkpoint.write(file, columns, kind="rollouts", conditions=len(rolled))
-
-
-def _read(file: Path) -> list[list[Rollout]]:
-    tensors, header = checkpoint.read(file, kind="rollouts")
-    columns = [tensors[name].numpy() for name in Rollout._fields]
-    flat = [
-        Rollout(states, actions, int(steps), float(cut), float(distance), bool(success))
-        for states, actions, steps, cut, distance, success in zip(*columns, strict=True)
-    ]
-    count = len(flat) // header["conditions"]
-    return [flat[i : i + count] for i in range(0, len(flat), count)]

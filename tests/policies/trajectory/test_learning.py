@@ -14,7 +14,8 @@ from policies.evaluation import make_env, run_episode
 from policies.learner import Problem
 from policies.learners import lqr_flm
 from policies.policy import Policy, Task
-from policies.trajectory.learning import carried_over
+from policies.trajectory.beginning import carried_over
+from policies.trajectory.learning import Learning
 from policies.trajectory.objective import blind_way
 from policies.trajectory.sight import Sight
 from policies.trajectory.situation import look, pictured
@@ -57,8 +58,6 @@ def test_a_shown_way_is_begun_with(tmp_path: Path) -> None:
         task=Task(envs.task_id("hang_loop"), {}), learner="lqr_flm", state="blind", seed=3,
         folder=tmp_path,
     )  # fmt: skip
-    from policies.trajectory.learning import Learning
-
     learning = Learning(problem, lqr_flm.Config())
     course = learning._courses[0]
     assert course.situation.led

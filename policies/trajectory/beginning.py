@@ -1,0 +1,37 @@
+"""What another policy of trajectories does, to begin with in another state."""
+
+from pathlib import Path
+
+import numpy as np
+
+from policies import policy
+from policies.errors import PolicyError
+from policies.state import State
+from policies.trajectory.actor import Actor
+from policies.trajectory.gaussian import Controller
+from policies.trajectory.sight import Sight
+
+
+def carried_over(path: Path, condition: int, state: State, sight: Sight) -> Controller:
+    """Return what a policy of other trajectories does, as a controller of what is seen here.
+
+    What it saw that is not seen here counts as zero, and the other way round. Raises PolicyError if
+    it is no policy of trajectories, or of other conditions.
+    """
+    before = policy.load(path)
+    actor = before.actor
+    if not isinstance(actor, Actor) or condition >= len(actor.conditions):
+        raise PolicyError(f"{path} holds no controller for condition {condition + 1} to begin with")
+    names = _names(before.state)
+    here = {name: number for number, name in enumerate(_names(state))}
+    gains = np.zeros((actor.steps, actor.outputs, len(sight.columns)))
+    for old, column in enumerate(actor.columns.tolist()):
+        for new in np.flatnonzero(sight.columns == here.get(names[column], -1)):
+            factor = float(actor.scale[old]) / sight.scale[new]
+            gains[:, :, new] = factor * actor.gains[condition, :, :, old].numpy()
+    offsets = actor.offsets[condition].numpy()
+    return Controller(gains, offsets, np.zeros((actor.steps, actor.outputs, actor.outputs)))
+
+
+def _names(state: State) -> list[tuple[str, int]]:
+    return [(part.name, i) for part in state.layout for i in range(part.size)]

@@ -1,0 +1,63 @@
+"""How trajectories are optimised."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from dsae.ranges import check_ranges
+from policies.trajectory.objective import Weights
+from policies.trajectory.situation import Guide
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """How trajectories are optimised."""
+
+    iterations: int = 18
+    """Times that all controllers are improved; two more rounds of rollouts choose in the end."""
+    rollouts: int = 5
+    """Of each controller, between two improvements."""
+    conditions: int = 1
+    """Initial conditions, each with a controller of its own; the task draws them by the seed."""
+    condition: dict[str, Any] = field(default_factory=dict)
+    """Reset options that are the same in all of them, such as {goal: [0.5, 0.1]}."""
+    guide: Guide = "auto"
+    """What leads the arm: what the task says is to be brought where, or the way that its expert
+    shows once. auto: the aims, where the task has any."""
+    begin: str = ""
+    """Run folder of a policy of such trajectories to begin with, such as one without vision."""
+    variance: float = 0.3
+    """Of the first controller's actions, in units of the action range."""
+    bound: float = 1.0
+    """KL divergence per time step that an improvement may bring, in nats, before adaptation."""
+    clusters: int = 20
+    """Of the mixture prior at most."""
+    kept: int = 20
+    """Last rollouts that the prior is fitted to."""
+    way: float = 1.0
+    """Weight of being where one can push from, or where it was shown."""
+    led: float = 0.1
+    """Share of that which remains once the arm is led to where it can push what it sees."""
+    goal: float = 1.0
+    """Weight of what is to be brought to its place."""
+    action: float = 1e-2
+    """Weight of the actions' squares."""
+    metres: float = 0.3
+    """What half of the image's shorter side is about, in metres, for weighing feature points."""
+    moves: float = 0.02
+    """Half-width, in metres, by which `dsae rollout` also tests what the controllers do when an
+    object stands elsewhere."""
+
+    def __post_init__(self) -> None:
+        positive, some = (1, math.inf), (0, math.inf)
+        check_ranges(
+            self,
+            iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=some,
+            bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some,
+            action=some, metres=some, moves=some,
+        )  # fmt: skip
+
+    @property
+    def weights(self) -> Weights:
+        """Of the cost's terms."""
+        return Weights(way=self.way, led=self.led, goal=self.goal, action=self.action)
