@@ -34,6 +34,7 @@ PACKAGES = {
     "tensorboard": "tensorboard",
     "sklearn": "scikit-learn",
     "scipy": "scipy",
+    "threadpoolctl": "threadpoolctl",
     "tqdm": "tqdm",
     "jinja2": "jinja2",
     "starlette": "starlette",

@@ -103,12 +103,12 @@ def test_more_is_added_to_what_is_there(tmp_path: Path) -> None:
 
 
 def test_what_one_task_lacks_is_left_out_there_alone() -> None:
-    chosen = laid("oracle,blind", ("push", "reach"))
-    assert set(chosen.left_out) == {("reach", "oracle")}
-    assert "needs the observation 'object_position'" in chosen.left_out["reach", "oracle"]
+    chosen = laid("oracle_pose,blind", ("push", "reach"))
+    assert set(chosen.left_out) == {("reach", "oracle_pose")}
+    assert "needs the observation 'object_rotation'" in chosen.left_out["reach", "oracle_pose"]
     assert len(list(chosen.cells())) == 6
-    with pytest.raises(UsageError, match=r"oracle.* needs the observation 'object_position'"):
-        laid("oracle", ("reach",))
+    with pytest.raises(UsageError, match=r"oracle_pose.* needs the observation 'object_rotation'"):
+        laid("oracle_pose", ("reach",))
 
 
 def test_an_encoder_needs_what_the_episodes_hold() -> None:
@@ -154,7 +154,7 @@ MISTAKES = {
     "task's setting": ("--env colour=red", "cannot be made: .*colour"),
     "target": ("--target 2", "target = '2': .* less than or equal to 1"),
     "too few demonstrations": ("--demonstrations 1", "demonstrations = '1': .* equal to 3"),
-    "a state that the task lacks": ("--tasks reach --states oracle", "'object_position'"),
+    "a state that the task lacks": ("--tasks reach --states oracle_pose", "'object_rotation'"),
     "device": ("--device gpu", "unknown device 'gpu'"),
 }
 
