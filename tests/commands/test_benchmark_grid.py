@@ -17,7 +17,8 @@ from dsae.commands.glimpse import Glimpse, why_not
 from dsae.commands.stages import Stage
 from policies.learners import bc
 
-PUSH = {"ee_pose": 7, "goal": 2, "object_position": 3, "joint_position": 7, "joint_velocity": 7}
+PUSH = {"ee_pose": 7, "goal": 2, "object_position": 3, "object_rotation": 4, "joint_position": 7,
+        "joint_velocity": 7}  # fmt: skip
 EVERYTHING = frozenset({"robot", "truth"})
 
 
