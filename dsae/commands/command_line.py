@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from dsae.commands.options import PAIRS
@@ -22,7 +23,7 @@ def of(verb: str, options: Any) -> str:
     return shlex.join(parts)
 
 
-def pairs(flag: str, values: dict[str, Any]) -> tuple[str, ...]:
+def pairs(flag: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the arguments that give keys and values; none if there are none."""
     return (flag, *(f"{key}={_text(value)}" for key, value in values.items())) if values else ()
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from data.dataset import Dataset
 from dsae import encoders
 from dsae.commands import runs
+from dsae.commands.command_line import pairs
 from dsae.commands.errors import UsageError
 from dsae.commands.stages import Stage, Stages
 from dsae.logger import read_metrics
@@ -84,18 +83,18 @@ class Loop:
         name = "dsae" if self.encoder == AUTO else self.encoder
         encoders.config(name)  # refused here if there is none of that name
         size = ("--size", self.size) if self.size else ()
-        world = _pairs("--env", self.env)
+        world = pairs("--env", self.env)
         learn = ("learn", self.learner, self.task, *world, "--seed", seed, "--workers",
                  str(self.workers), "--device", "cpu")  # fmt: skip
         first = {**self.first, **self.settings}
         seen = {**self.seen, **self.settings, "begin": str(folder / "blind")}
         return [
             self._stage("blind", "learning without vision", (
-                *learn, "--state", "blind", *_pairs("--set", first))),
+                *learn, "--state", "blind", *pairs("--set", first))),
             self._stage("data", "collecting images", (
                 "collect", self.task, "--controller", str(folder / "blind"), "--noise", str(NOISE),
                 "--episodes", str(self.images), "--seed", str(SEED_STRIDE * self.seed), *size,
-                *_pairs("--set", self.env), "--workers", str(self.workers)), "blind"),
+                *pairs("--set", self.env), "--workers", str(self.workers)), "blind"),
             self._stage("encoder", f"training {name}", (
                 "train", name, str(folder / "data"), "--steps", str(self.steps), "--seed", seed,
                 "--threads", "1"), "data"),
@@ -103,7 +102,7 @@ class Loop:
                 "state", str(folder / "encoder"), "--threads", "1", "--set",
                 f"presence={PRESENCE}"), "encoder"),
             self._stage("control", "learning on what is seen", (
-                *learn, "--state", str(folder / "state"), *_pairs("--set", seen)),
+                *learn, "--state", str(folder / "state"), *pairs("--set", seen)),
                 "state"),
         ]  # fmt: skip
 
@@ -134,13 +133,3 @@ def _rollouts(folder: Path) -> int:
     if not rows:
         raise UsageError(f"{folder} has no log: delete it and run the same command again")
     return int(rows[-1]["rollouts"])
-
-
-def _pairs(flag: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a flag with KEY=VALUE for each setting, as YAML reads it; nothing for none."""
-    texts = (
-        yaml.safe_dump(value, default_flow_style=True, width=10**6).partition("\n")[0]
-        for value in settings.values()
-    )
-    pairs = [f"{key}={text}" for key, text in zip(settings, texts, strict=True)]
-    return (flag, *pairs) if pairs else ()
