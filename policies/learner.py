@@ -106,10 +106,9 @@ class Problem:
             rate=rate,
         )
 
-    def environment(self, state: State, *, render: bool = False) -> StateObservation:
+    def environment(self, state: State) -> StateObservation:
         """Make the task with the state as its observation."""
-        looks = bool(state.image_shapes)
-        env = evaluation.make_task(self.task, render=render or looks)
+        env = evaluation.make_task(self.task, render=bool(state.image_shapes))
         return StateObservation(env, state, self.task.camera)
 
     def policy(self, state: State, actor: Actor) -> Policy:

@@ -59,8 +59,10 @@ def objective(
 
     `goal` tells where feature points shall be, in the unit of the controller's state (`goal_of`).
     """
-    led = _shown_terms if situation.led else _aimed_terms
-    terms = led(situation, sight, weights, steps, sees=bool(goal))
+    if situation.led:
+        terms = _shown_terms(situation, sight, weights, steps)
+    else:
+        terms = _aimed_terms(situation, sight, weights, steps, sees=bool(goal))
     late = ramp(steps)
     for name, place in goal.items():
         share = sight.features[name]
@@ -90,9 +92,7 @@ def _aimed_terms(
     return terms
 
 
-def _shown_terms(
-    situation: Situation, sight: Sight, weights: Weights, steps: int, *, sees: bool
-) -> list[Term]:
+def _shown_terms(situation: Situation, sight: Sight, weights: Weights, steps: int) -> list[Term]:
     """Return the distances of the hand from the way that was shown, and of things from theirs."""
     assert situation.showing is not None
     always, showing = np.ones(steps + 1), situation.showing
