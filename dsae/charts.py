@@ -1,4 +1,4 @@
-"""Plots of rates with their intervals, as SVG text: one beside the other, and rising over time."""
+"""Plots of rates with their intervals, as SVG text: one beside the other, and over time."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,11 +26,11 @@ class Rate(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A rate over something that rises."""
+    """A rate, or another number that is never negative, over something that rises."""
 
     label: str
     points: tuple[tuple[float, float], ...]
-    """(x, rate), x rising."""
+    """(x, y), x rising."""
     band: tuple[tuple[float, float], ...] = ()
     """The 95 % interval at each point; empty if there is none."""
     number: int = 0
@@ -66,12 +66,15 @@ def rates(rows: Sequence[Rate], *, x: str) -> str:
     return svg.drawing((WIDTH, height), parts, f"{x} with 95 % intervals")
 
 
-def curves(series: Sequence[Curve], *, x: str, y: str) -> str:
-    """Return rates over x with their intervals as bands, each curve named at its end."""
+def curves(series: Sequence[Curve], *, x: str, y: str, top: float = 1.0) -> str:
+    """Return curves over x with their intervals as bands, each named at its end.
+
+    `top` is where the y axis ends: 1 for rates.
+    """
     size = WIDTH, CURVES_HEIGHT
     everything = [a for curve in series for a, _ in curve.points]
     across = svg.axis(everything, 64, WIDTH - NAMES_WIDTH, logarithmic=False, margin=0.02)
-    up = svg.Axis(0.0, 1.0, CURVES_HEIGHT - 46, 14, False)
+    up = svg.Axis(0.0, top, CURVES_HEIGHT - 46, 14, False)
     parts = svg.frame(size, across, up, x, y)
     styles = [_style(curve) for curve in series]
     for curve, (colour, _) in zip(series, styles, strict=True):

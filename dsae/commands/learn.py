@@ -3,12 +3,13 @@
 Example:
     dsae learn bc push --data runs/data/push --state runs/train/push-dsae
     dsae learn sac push --state oracle
+    dsae learn lqr_flm push --encoder auto
 
-Learners: bc (behaviour cloning); ppo, sac (reinforcement learning, of Stable-Baselines3, by acting
-in the task). The state is oracle, blind, the run folder of a trained encoder
-(its features), or of `dsae state` (filtered feature points and velocities, of the points worth
-controlling with); every state holds the end-effector pose and the commanded goal. The policy is
-one file.
+Learners: bc (behaviour cloning); lqr_flm (trajectories optimised as in the paper, by acting); ppo,
+sac (reinforcement learning, of Stable-Baselines3, by acting). The state is oracle, blind, pixels,
+the run folder of a trained encoder (its features), or of `dsae state` (filtered feature points and
+velocities, of the points worth controlling with); every state holds the end-effector pose and the
+commanded goal. With --encoder the whole of the paper's loop is run. The policy is one file.
 """
 
 import dataclasses

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecNormalize
 
 from policies.errors import PolicyError
@@ -44,6 +45,7 @@ def learn(
     with contextlib.closing(copies), _own_randomness(), _threads(None if state.image_shapes else 1):
         env = normalised(copies, rewards=rewards, discount=config.discount)
         model = make(env, _seed(problem.seed, 0))
+        model.set_logger(Logger(folder=None, output_formats=[]))  # its own makes folders in /tmp
         _run(problem, config, model, env)
         learned = actor.of(model.policy, env, View.of(state), config.widths)
     return problem.policy(state, learned)

@@ -1,6 +1,7 @@
 import dataclasses
 import random
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,17 @@ def test_the_seed_decides_all_and_random_numbers_of_others_are_left_alone(
     assert drawn() == expected
     assert same(first, learn(tmp_path / "b", name, seed=1))
     assert not same(first, learn(tmp_path / "c", name, seed=2))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_left_outside_of_the_run_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    learn(tmp_path / "run", name)
+    assert not list(temporary.iterdir())
 
 
 class Killed(BaseException):
