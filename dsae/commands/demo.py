@@ -1,4 +1,4 @@
-"""The whole road once: collect, train, look, clone four policies, compare, report.
+"""The whole road once: collect, train, look, clone four policies, optimise three, compare, report.
 
 Example:
     dsae demo --out runs/demo
@@ -9,32 +9,19 @@ demo goes on where it stopped.
 """
 
 import os
-import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from data.dataset import Dataset
-from dsae import report
 from dsae.commands import opengl, runs
-from dsae.commands.evaluate import EVALUATION_FILE
+from dsae.commands.command_line import pairs
+from dsae.commands.demo_report import ENCODERS, SEARCHES, STATES, gather, summary, write_page
 from dsae.commands.options import Seed, runtime
-from dsae.commands.rollout import RESULTS_FILE
 from dsae.commands.stages import Stage, Stages
-from dsae.commands.state import POINTS_FILE
-from dsae.state.judging import percent
-from envs.tasks import push
-
-STATES = {
-    "oracle": ("oracle", "told the block's true position by the simulator"),
-    "dsae": ("spatial autoencoder", "sees 16 learned points in the image"),
-    "vae": ("VAE", "sees a VAE's code of the image"),
-    "blind": ("no vision", "knows nothing about the block"),
-}
-ENCODERS = ("dsae", "vae")
+from policies.learners import lqr_flm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +51,15 @@ class Size:
     rollouts: int
     prune: bool
     """Whether the points are worth choosing from."""
+    searched: Mapping[str, Any]
+    """Settings of the optimised trajectories, stronger than the loop's own (`vision_loop`)."""
 
 
-FULL = Size(episodes=200, steps=2000, batch=8, epochs=100, rollouts=100, prune=True)
-QUICK = Size(episodes=10, steps=25, batch=4, epochs=5, rollouts=4, prune=False)
+FULL = Size(episodes=200, steps=2000, batch=8, epochs=100, rollouts=100, prune=True, searched={})
+QUICK = Size(
+    episodes=10, steps=25, batch=4, epochs=5, rollouts=4, prune=False,
+    searched={"iterations": 2, "rollouts": 2},
+)  # fmt: skip
 
 
 def run(options: Options) -> int:
@@ -80,9 +72,13 @@ def run(options: Options) -> int:
             runs.say(f"{len(stages)} stages; what each prints is in {options.out}/*.log")
         work = Stages(stages, options.out, options.slots)
         seconds = work.run()
-        results = gather(options, stages, seconds, work.elapsed)
+        results = {
+            "quick": options.quick,
+            "seed": options.seed,
+            **gather(options.out, {one.name: seconds[one.name] for one in stages}, work.elapsed),
+        }
         runs.save_json(options.out / "results.json", results)
-        write_page(options, size, stages, results)
+        write_page(options.out, size.steps, stages, results)
         run_.finish()
     runs.say(summary(results))
     runs.say(f"report: {options.out / 'report.html'}")
@@ -126,6 +122,35 @@ def plan(options: Options, size: Size) -> list[Stage]:
     ]  # fmt: skip
     for state in STATES:
         stages += _policy_stages(options, size, state)
+    return stages + _search_stages(options, size)
+
+
+def _search_stages(options: Options, size: Size) -> list[Stage]:
+    """Return the optimisation of a trajectory on each state; all begin where no vision ended."""
+    out = options.out
+    first = out / "search-first"
+
+    def search(folder: Path, state: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("learn", "lqr_flm", "push", "--state", state, "--seed", str(options.seed),
+                "--threads", "1", "--workers", "1",
+                *pairs("--set", {**settings, **size.searched}), "--out", str(folder))  # fmt: skip
+
+    stages = [
+        Stage(name="search-first", title="optimising a trajectory without vision, to begin with",
+              arguments=search(first, "blind", lqr_flm.FIRST), run_folder=first),
+    ]  # fmt: skip
+    for state, source in SEARCHES.items():
+        folder = out / f"search-{state}"
+        learned = state in ENCODERS
+        stages.append(
+            Stage(
+                name=f"search-{state}", title=f"optimising a trajectory on {state}",
+                arguments=search(folder, str(out / source) if learned else source,
+                                 {**lqr_flm.SEEN, "begin": str(first)}),
+                needs=("search-first", *(("state",) if learned else ())),
+                run_folder=folder,
+            )
+        )  # fmt: skip
     return stages
 
 
@@ -146,104 +171,3 @@ def _policy_stages(options: Options, size: Size, state: str) -> list[Stage]:
         Stage(name=f"rollout-{state}", title=f"rolling out {state}", arguments=roll,
               needs=(f"learn-{state}",), run_folder=rollout),
     ]  # fmt: skip
-
-
-def gather(
-    options: Options, stages: list[Stage], seconds: dict[str, float], elapsed: float
-) -> dict[str, Any]:
-    """Return every figure of the report under plain names."""
-    out = options.out
-    dataset = Dataset.open(out / "data")
-    rollouts = {state: runs.read_json(out / f"rollout-{state}" / RESULTS_FILE) for state in STATES}
-    oracle, ours, blind = (rollouts[s]["success_rate"] for s in ("oracle", "dsae", "blind"))
-    return {
-        "quick": options.quick,
-        "seed": options.seed,
-        "episodes": len(dataset),
-        "frames": sum(dataset.lengths),
-        "encoders": {
-            name: runs.read_json(out / f"encoder-{name}" / EVALUATION_FILE) for name in ENCODERS
-        },
-        "points": next(iter(runs.read_json(out / "state-dsae" / POINTS_FILE).values()))["scores"],
-        "success": {
-            state: {key: figures[key] for key in _SUCCESS_KEYS}
-            for state, figures in rollouts.items()
-        },
-        "learned_share_of_oracle": ours / oracle if oracle else None,
-        "learned_points_above_blind": 100 * (ours - blind),
-        "stage_seconds": {stage.name: seconds[stage.name] for stage in stages},
-        "total_seconds": elapsed,
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.machine(),
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "mujoco": version("mujoco"),
-        },
-    }
-
-
-_SUCCESS_KEYS = ("successes", "episodes", "success_rate", "interval95", "median_distance_m")
-
-
-def write_page(options: Options, size: Size, stages: list[Stage], results: dict[str, Any]) -> None:
-    """Write report.html, everything in it taken from `results`."""
-    out, success = options.out, results["success"]
-    spatial, vae = (results["encoders"][name] for name in ENCODERS)
-    report.write_report(
-        out / "report.html",
-        "demo.html.j2",
-        quick=options.quick,
-        point_count=len(spatial["points"]["spread"]),
-        ours=success["dsae"],
-        oracle=success["oracle"],
-        blind=success["blind"],
-        episodes=results["episodes"],
-        frames=results["frames"],
-        **spatial["image"],
-        sheet=report.embed(out / "sheet.png"),
-        overlay=report.embed(out / "overlay.mp4"),
-        rollout=report.embed(out / "rollout.mp4"),
-        state=report.embed(out / "state.mp4"),
-        points=results["points"] or [],
-        held_out_frames=spatial["held_out_frames"],
-        keypoints=spatial["keypoints"],
-        vae_keypoints=vae["keypoints"],
-        px=lambda value: "–" if value is None else f"{value:.2f}",
-        percent=percent,
-        success_cm=f"{100 * push.CLOSE:.0f}",
-        bars=[
-            {"title": title, "text": text, "ours": state == "dsae", **success[state]}
-            for state, (title, text) in STATES.items()
-        ],
-        steps=size.steps,
-        code_size=spatial["code_size"],
-        total_seconds=results["total_seconds"],
-        machine=results["machine"],
-        stages=[
-            {"title": s.title, "command": s.command, "seconds": results["stage_seconds"][s.name]}
-            for s in stages
-        ],
-    )
-
-
-def summary(results: dict[str, Any]) -> str:
-    """Return what a person wants to know, as text."""
-    lines = ["", "tracking error on held-out episodes (best single point):"]
-    keypoints = results["encoders"]["dsae"]["keypoints"]
-    for name, row in keypoints.items():
-        if row["tracking_px"] is not None:
-            width = results["encoders"]["dsae"]["image"]["width"]
-            lines.append(
-                f"  {name.replace('_', ' '):20}{row['tracking_px']:6.2f} px of {width}"
-                f"   (constant guess {row['constant_px']:.1f})"
-            )
-    lines.append("success on fresh seeds:")
-    for state, (title, _) in STATES.items():
-        figures = results["success"][state]
-        low, high = figures["interval95"]
-        lines.append(
-            f"  {title:20}{figures['success_rate']:7.0%}   (95 % interval {low:.0%} to {high:.0%})"
-        )
-    lines.append(f"{results['total_seconds'] / 60:.1f} minutes")
-    return "\n".join(lines)

@@ -51,6 +51,7 @@ def describe(estimator: StateEstimator) -> tuple[Tensors, dict[str, Any]]:
             "kept": perception.kept,
             "movable": perception.movable,
             "told": perception.told,
+            "slopes": perception.slopes,
             "usual": perception.usual,
             "thresholds": perception.thresholds,
             "nothing": perception.nothing,
@@ -106,5 +107,6 @@ def _perception(
         usual=arrays["usual"],
         kept=arrays["kept"],
         movable=arrays["movable"],
-        told=arrays.get("told"),  # older files know none
+        told=arrays.get("told"),  # older files know neither
+        slopes=arrays.get("slopes"),
     )

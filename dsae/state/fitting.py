@@ -13,6 +13,7 @@ from dsae.errors import DsaeError
 from dsae.ranges import check_ranges
 from dsae.state.noise import estimate_noise
 from dsae.state.perception import Percept, Perception, joined, places_of
+from dsae.state.predictability import slopes
 from dsae.state.presence import share_of_seen
 from dsae.state.pruning import Pruning, prune
 
@@ -77,6 +78,7 @@ def fit(
     ends = np.cumsum(lengths)[:-1]
     apart = zip(np.split(places, ends), np.split(present, ends), strict=True)
     noise = estimate_noise(list(apart), 1 / rate)
+    effector = joined([episode.effector for episode in episodes])
     pruning = None
     if limits is not None and config.prune:
         height, width, _ = encoder.image_shape
@@ -87,7 +89,7 @@ def fit(
             mass=seen.mass,
             robot=joined([episode.robot for episode in episodes]),
             actions=joined([episode.actions for episode in episodes]),
-            effector=joined([episode.effector for episode in episodes]),
+            effector=effector,
             height=height,
             width=width,
         )
@@ -108,6 +110,7 @@ def fit(
             kept=None if pruning is None else pruning.kept,
             movable=None if pruning is None else pruning.movable,
             told=None if pruning is None else pruning.told,
+            slopes=None if effector is None else slopes(places, present, effector),
         ),
         pruning,
     )

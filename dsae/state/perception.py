@@ -59,6 +59,7 @@ class Perception:
             episode; all that are kept if left out.
         told: share of each place that an affine map of the end effector's position tells, (K,) in
             [0, 1]: near 1 for the robot's own points; 0 if left out.
+        slopes: matrix of that map for each point, (K, d, 3) in places per metre; 0 if left out.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Perception:
         kept: np.ndarray | None = None,
         movable: np.ndarray | None = None,
         told: np.ndarray | None = None,
+        slopes: np.ndarray | None = None,
     ) -> None:
         self.encoder = encoder
         self.thresholds = thresholds
@@ -81,6 +83,7 @@ class Perception:
         self.kept = np.ones(len(noise.measurement), bool) if kept is None else kept
         self.movable = self.kept if movable is None else movable & self.kept
         self.told = np.zeros(len(self.kept)) if told is None else told
+        self.slopes = np.zeros((*usual.shape, 3)) if slopes is None else slopes
         if not self.kept.any():
             raise DsaeError("no feature point is kept: there is nothing to make a state of")
 

@@ -142,6 +142,21 @@ def told(places: np.ndarray, present: np.ndarray, source: np.ndarray, windows: W
     return affine_share(source[frames], places[frames], windows.folds[seen], AFFINE_RIDGE)
 
 
+def slopes(places: np.ndarray, present: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Return the matrices of the affine maps of something else's place, (K, d, E), least squares.
+
+    Places are (N, K, d), present (N, K), the source (N, E). Zero for a point that is seen less
+    often than in `FEWEST` frames.
+    """
+    found = np.zeros((*places.shape[1:], source.shape[1]))
+    for k, seen in enumerate(present.T):
+        if seen.sum() < FEWEST:
+            continue
+        x, y = source[seen], places[seen, k]
+        found[k] = np.linalg.lstsq(x - x.mean(axis=0), y - y.mean(axis=0), rcond=1e-9)[0].T
+    return found
+
+
 def affine_share(source: np.ndarray, target: np.ndarray, fold: np.ndarray, ridge: float) -> float:
     """Return the share of a target (W, E), R² on held-out folds, that an affine map tells.
 

@@ -54,22 +54,25 @@ class Behind(NamedTuple):
     effector: np.ndarray
     """(D, X): e = E x."""
     thing: np.ndarray
-    """(D, X): o = O x."""
+    """(D, X): o = O x + c."""
     goal: np.ndarray
     """g, (D,)."""
     radius: float
     """r."""
     soft: float
     """s, in the unit of the places."""
+    shift: np.ndarray | float = 0.0
+    """c, (D,)."""
 
     def _way(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        way = self.goal - states @ self.thing.T
+        way = self.goal - self.shift - states @ self.thing.T
         return way, np.sqrt(np.sum(way**2, axis=-1, keepdims=True) + self.soft**2)
 
     def away(self, states: np.ndarray) -> np.ndarray:
         """Return d, (..., T + 1, D), of states (..., T + 1, X)."""
         way, length = self._way(states)
-        return states @ (self.effector - self.thing).T + self.radius * way / length
+        apart = states @ (self.effector - self.thing).T - self.shift
+        return apart + self.radius * way / length
 
     def jacobian(self, states: np.ndarray) -> np.ndarray:
         """Return ∂d/∂x = E − O − r (I/ℓ − w wᵀ/ℓ³) O with w = g − o and ℓ its softened length."""

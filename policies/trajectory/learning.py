@@ -18,6 +18,7 @@ from policies.trajectory.beginning import carried_over
 from policies.trajectory.config import Config
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
+from policies.trajectory.locating import find
 from policies.trajectory.objective import goal_of, goals_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
@@ -65,6 +66,7 @@ class Learning:
                         situation,
                         self._sight,
                         goal_of(self._state, situation, self._sight),
+                        find(self._state, situation, self._sight),
                         config.weights,
                         self._steps,
                     ),

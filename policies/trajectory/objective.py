@@ -20,6 +20,7 @@ from dsae.state.goals import Goal
 from dsae.state.layout import slices
 from policies.state import State
 from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
+from policies.trajectory.locating import Found
 from policies.trajectory.sight import GRIPPER, ON_HAND, TURN, Sight
 from policies.trajectory.situation import EFFECTOR, Situation
 
@@ -52,26 +53,37 @@ def objective(
     situation: Situation,
     sight: Sight,
     goal: Mapping[str, np.ndarray],
+    found: Mapping[str, Found],
     weights: Weights,
     steps: int,
 ) -> Cost:
     """Return the cost of a trajectory of so many steps.
 
-    `goal` tells where feature points shall be, in the unit of the controller's state (`goal_of`).
+    `goal` tells where feature points shall be, in the unit of the controller's state (`goal_of`),
+    `found` which of them lie on a thing that is to be brought somewhere (`locating.find`).
     """
     if situation.led:
         terms = _shown_terms(situation, sight, weights, steps)
     else:
-        terms = _aimed_terms(situation, sight, weights, steps, sees=bool(goal))
+        terms = _aimed_terms(situation, sight, found, weights, steps, sees=bool(goal))
     late = ramp(steps)
+    on_things = {name for thing in found.values() for name in thing.features}
     for name, place in goal.items():
+        if on_things and name not in on_things:
+            continue
         share = sight.features[name]
         terms.append(Term(Offset(sight.rows(name), place), weights.goal * share * late))
     return Cost(terms, weights.action)
 
 
 def _aimed_terms(
-    situation: Situation, sight: Sight, weights: Weights, steps: int, *, sees: bool
+    situation: Situation,
+    sight: Sight,
+    found: Mapping[str, Found],
+    weights: Weights,
+    steps: int,
+    *,
+    sees: bool,
 ) -> list[Term]:
     """Return the distances of what is to be brought somewhere, and of what brings it there."""
     always, hand = np.ones(steps + 1), sight.rows(EFFECTOR)
@@ -85,6 +97,10 @@ def _aimed_terms(
             if aim.push_from:
                 stand = Behind(hand, thing, aim.place, aim.push_from, SOFT)
                 terms.append(Term(stand, weights.way * always))
+        elif aim.push_from and aim.point in found:
+            block = found[aim.point]
+            stand = Behind(hand, block.matrix, block.goal, aim.push_from, SOFT, block.shift)
+            terms.append(Term(stand, weights.way * always))
         elif aim.push_from:
             way = blind_way(situation.points[aim.point], aim.place, aim.push_from, steps)
             firm = (np.arange(steps + 1) < DOWN * steps) | (not sees)

@@ -57,6 +57,8 @@ class Situation(NamedTuple):
     showing: Showing | None
     led: bool
     """Whether the way that was shown is to be gone."""
+    start: np.ndarray
+    """State vector (D,) of the beginning."""
     goal: np.ndarray | None = None
     """State vector (D,) of what an image of the goal shows, where one was taken."""
 
@@ -101,7 +103,7 @@ def look(
                 f"{task_name(env)} has no '{name}': a trajectory is optimised from an initial "
                 "condition that can be come back to, with named points"
             )
-    env.reset(seed=seed, options=fixed)
+    start, _ = env.reset(seed=seed, options=fixed)
     options = {**world.condition(), **fixed}
     points = {name: np.array(place, np.float64) for name, place in world.points().items()}
     aims = tuple(Aim(*aim) for aim in world.aims())
@@ -117,7 +119,8 @@ def look(
     goal = None
     if picture:
         goal = pictured(env, seed, options, aims) if showing is None else showing.states[-1]
-    return Situation(options, points, objects, aims, showing, led, goal)
+    start = start.astype(np.float64)
+    return Situation(options, points, objects, aims, showing, led, start, goal)
 
 
 def pictured(

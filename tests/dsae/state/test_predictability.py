@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scenes import scene
 
-from dsae.state.predictability import FOLDS, Windows, folds, predictability
+from dsae.state.predictability import FOLDS, Windows, folds, predictability, slopes
 
 EPISODES = np.repeat(np.arange(20), 50)
 TIME = np.tile(np.arange(50.0), 20)[:, None]
@@ -118,3 +118,16 @@ def test_absent_frames_do_not_count(seed: int) -> None:
     shares = [predictability(places, present, windows) for places in (path, hidden)]
     np.testing.assert_array_equal(*shares)
     assert shares[0].past > 0.5
+
+
+def test_slopes_are_those_of_an_affine_map_and_nothing_of_what_is_not_seen() -> None:
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(2, 3))
+    source = rng.normal(size=(200, 3))
+    places = np.stack([source @ matrix.T + 0.5, source @ -matrix.T, rng.normal(size=(200, 2))], 1)
+    present = np.stack([source[:, 0] > -1, np.arange(200) < 5, np.ones(200, bool)], 1)
+    places[~present] = 100.0  # what is absent is not looked at
+    found = slopes(places, present, source)
+    np.testing.assert_allclose(found[0], matrix)
+    assert np.all(found[1] == 0)
+    assert np.abs(found[2]).max() < 0.3

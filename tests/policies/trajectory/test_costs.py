@@ -16,6 +16,14 @@ RESIDUALS: dict[str, Residual] = {
     "behind": Behind(
         np.eye(STATES)[:2], np.eye(STATES)[2:4], np.array([2.0, -1.0]), radius=0.5, soft=0.1
     ),
+    "behind what is measured": Behind(
+        np.eye(STATES)[:2],
+        RNG.normal(size=(2, STATES)),
+        np.array([2.0, -1.0]),
+        radius=0.5,
+        soft=0.1,
+        shift=np.array([0.3, 0.7]),
+    ),
 }
 
 
@@ -51,6 +59,15 @@ def test_behind_the_object_costs_least() -> None:
     np.testing.assert_allclose(residual.away(np.array([[-0.1, 0.0, 0.0, 0.0]])), 0, atol=1e-12)
     aside = residual.away(np.array([[0.0, 0.1, 0.0, 0.0]]))
     assert np.linalg.norm(aside) == pytest.approx(0.1 * np.sqrt(2))
+    # The same, the thing being told from elsewhere.
+    shift = np.array([0.4, -0.3])
+    moved = residual._replace(shift=shift)
+    for hand in ([-0.1, 0.0], [0.0, 0.1]):
+        np.testing.assert_allclose(
+            moved.away(np.array([*hand, *-shift])),
+            residual.away(np.array([*hand, 0.0, 0.0])),
+            atol=1e-12,
+        )
 
 
 def test_a_quadratic_cost_is_expanded_exactly() -> None:

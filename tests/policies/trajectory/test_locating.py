@@ -1,0 +1,88 @@
+import numpy as np
+from examples import encoder
+
+from dsae.state.estimator import StateEstimator
+from dsae.state.kalman import Noise
+from dsae.state.perception import Perception
+from policies.state import State
+from policies.trajectory.locating import Found, find
+from policies.trajectory.objective import Weights, objective
+from policies.trajectory.sight import Sight
+from policies.trajectory.situation import Aim, Situation
+
+CAMERA = np.array([[0.0, 3.0, 0.1], [2.0, 0.3, -2.0]])
+"""(2, 3): how a place in the image moves as a thing does, in places per metre."""
+BLOCK, GOAL = np.array([0.5, 0.1, 0.03]), np.array([0.45, -0.05, 0.03])
+HAND = np.array([0.3, 0.0, 0.2])
+SCALE = 0.3
+
+
+def image(place: np.ndarray) -> np.ndarray:
+    return CAMERA @ (place - np.array([0.5, 0.0, 0.0]))
+
+
+def layout(told: list[float]) -> tuple[State, Sight]:
+    """A state of four points: on the hand (in the estimator alone), block, hand, block."""
+    noise = Noise(np.tile(np.eye(2), (4, 1, 1)), np.tile(np.eye(2), (4, 1, 1)))
+    slopes = np.zeros((4, 2, 3))
+    slopes[0] = CAMERA
+    seen = Perception(
+        encoder(), thresholds=None, noise=noise, usual=np.zeros((4, 2)), told=np.array(told),
+        slopes=slopes,
+    )  # fmt: skip
+    state = State((), StateEstimator({"front": seen}, (), 20.0))
+    places = {"end_effector": np.arange(3)}
+    places |= {f"front/{k}": 3 + 2 * (k - 1) + np.arange(2) for k in (1, 2, 3)}
+    features = dict.fromkeys(list(places)[1:], 1.0)
+    sight = Sight(np.arange(9), np.array([1.0] * 3 + [SCALE] * 6), places, features)
+    return state, sight
+
+
+def vector(hand: np.ndarray, block: np.ndarray) -> np.ndarray:
+    return np.concatenate([hand, image(block), image(hand), image(block) + 0.2])
+
+
+def situation(*, goal: bool = True) -> Situation:
+    return Situation(
+        {}, {"block": BLOCK}, ("block",), (Aim("block", GOAL, 0.05),), None, False,
+        vector(HAND, BLOCK), vector(HAND, GOAL) if goal else None,
+    )  # fmt: skip
+
+
+def test_a_thing_is_measured_by_how_the_hand_moves_in_the_image() -> None:
+    state, sight = layout([0.99, 0.1, 0.9, 0.0])
+    thing = find(state, situation(), sight)["block"]
+    assert thing.features == ("front/1", "front/3")
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        place = np.append(rng.uniform((0.4, -0.2), (0.6, 0.2)), BLOCK[2])
+        seen = sight.see(vector(rng.normal(size=3), place))
+        np.testing.assert_allclose(thing.matrix @ seen + thing.shift, place, atol=1e-9)
+    np.testing.assert_allclose(thing.goal, GOAL, atol=1e-9)
+
+
+def test_without_a_hand_in_sight_or_a_goal_nothing_is_found() -> None:
+    hidden, sight = layout([0.7, 0.1, 0.5, 0.0])
+    assert find(hidden, situation(), sight) == {}
+    state, sight = layout([0.99, 0.1, 0.9, 0.0])
+    assert find(state, situation(goal=False), sight) == {}
+
+
+def test_a_found_thing_costs_least_with_the_hand_behind_it_and_the_thing_at_its_goal() -> None:
+    state, sight = layout([0.99, 0.1, 0.9, 0.0])
+    where = situation()
+    assert where.goal is not None
+    found: dict[str, Found] = find(state, where, sight)
+    goal = {name: sight.see(where.goal)[sight.places[name]] for name in sight.features}
+    cost = objective(where, sight, goal, found, Weights(), 2)
+    ahead = (GOAL - BLOCK) / np.linalg.norm(GOAL - BLOCK)
+
+    def at_the_end(hand: np.ndarray, block: np.ndarray) -> float:
+        states = np.tile(sight.see(vector(hand, block)), (1, 3, 1))
+        return float(sum(term.values(states)[0, -1] for term in cost.terms))
+
+    behind = at_the_end(BLOCK - 0.05 * ahead, BLOCK)
+    assert behind < at_the_end(BLOCK + 0.05 * ahead, BLOCK)
+    assert at_the_end(GOAL - 0.01 * ahead, GOAL) < behind
+    # The other point, which is the hand's, is no part of the goal.
+    assert len(cost.terms) == 1 + len(found["block"].features)
