@@ -29,6 +29,14 @@ class Actor(nn.Module, ABC):
         return {}
 
     @property
+    def ends(self) -> tuple[dict[str, Any], ...]:
+        """For each condition the reset options of things that stand where they are to be brought.
+
+        None where it does not know.
+        """
+        return ()
+
+    @property
     def goals(self) -> tuple[dict[str, Goal], ...]:
         """For each condition the feature points to reach, by camera; none where it knows none."""
         return ()

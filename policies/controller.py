@@ -1,5 +1,6 @@
 """A learned policy as a controller that collects episodes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ class PolicyController:
     """Acts as the policy in `path` does; sees the frames of the environment that it collects in.
 
     A policy that was learned for some initial conditions begins from these, in turn, with things
-    moved as far as it says (`Actor.moves`).
+    moved as far as it says (`Actor.moves`), in every other episode from somewhere on the way to
+    where they are to be brought (`Actor.ends`): what it cannot do yet is to be seen, too.
 
     Args:
         path: the policy's file or run folder.
@@ -41,6 +43,11 @@ class PolicyController:
         conditions = len(self._policy.actor.conditions)
         numbered = evaluation.trials(self._policy.actor, [seed] * max(1, conditions), moved=True)
         self._trial = numbered[seed % len(numbered)]
+        ends, options = self._policy.actor.ends, self._trial.options
+        if ends and options and seed // len(numbered) % 2:
+            self._trial = self._trial._replace(
+                options=_on_the_way(options, ends[self._trial.condition], seed)
+            )
         return self._trial.options
 
     def reset(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
@@ -62,3 +69,12 @@ class PolicyController:
         noise = self._noise * (space.high - space.low) / 2 * self._drift.sample()
         executed = np.clip(intended + noise, space.low, space.high).astype(intended.dtype)
         return Command(executed, intended)
+
+
+def _on_the_way(options: dict[str, Any], ends: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return the options with things on the straight way to their ends, as far as the seed says."""
+    share = np.random.default_rng([STREAM, seed, 1]).random()
+    return options | {
+        name: ((1 - share) * np.array(options[name]) + share * np.array(end)).tolist()
+        for name, end in ends.items()
+    }

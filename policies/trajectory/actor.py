@@ -26,9 +26,10 @@ class Actor(BaseActor):
         seen: int,
         moves: dict[str, list[float]],
         goals: Sequence[Mapping[str, Any]] = (),
+        ends: Sequence[dict[str, Any]] = (),
     ) -> None:
         super().__init__()
-        self._conditions, self._moves = conditions, moves
+        self._conditions, self._moves, self._ends = conditions, moves, list(ends)
         self._goals = [{camera: as_goal(goal) for camera, goal in one.items()} for one in goals]
         self.steps, self.outputs, self.seen = steps, outputs, seen
         shape = (len(conditions), steps, outputs)
@@ -49,6 +50,11 @@ class Actor(BaseActor):
         return self._moves
 
     @property
+    def ends(self) -> tuple[dict[str, Any], ...]:
+        """For each condition where things are to be brought that are not told, as options."""
+        return tuple(self._ends)
+
+    @property
     def goals(self) -> tuple[dict[str, Goal], ...]:
         """For each condition the feature points that were to be reached, by camera."""
         return tuple(self._goals)
@@ -62,6 +68,7 @@ class Actor(BaseActor):
             "seen": self.seen,
             "moves": self._moves,
             "goals": [{camera: as_lists(g) for camera, g in one.items()} for one in self._goals],
+            "ends": self._ends,
         }
 
     def reset(self, condition: int = 0) -> None:

@@ -25,7 +25,8 @@ class Config:
     """What leads the arm: what the task says is to be brought where, or the way that its expert
     shows once. auto: the aims, where the task has any."""
     begin: str = ""
-    """Run folder of a policy of such trajectories to begin with, such as one without vision."""
+    """Run folder of a policy of such trajectories to begin with, such as one without vision; not
+    where feature points tell where the things to be pushed are (`locating.find`)."""
     variance: float = 0.3
     """Of the first controller's actions, in units of the action range."""
     bound: float = 1.0
@@ -44,6 +45,9 @@ class Config:
     """Weight of the actions' squares."""
     metres: float = 0.3
     """What half of the image's shorter side is about, in metres, for weighing feature points."""
+    spread: float = 0.0
+    """Half-width, in metres, by which what stands still where a way is shown, such as a hook, is
+    put elsewhere in every rollout: one controller learns for all of them."""
     moves: float = 0.02
     """Half-width, in metres, by which `dsae rollout` also tests what the controllers do when an
     object stands elsewhere."""
@@ -54,7 +58,7 @@ class Config:
             self,
             iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=some,
             bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some,
-            action=some, metres=some, moves=some,
+            action=some, metres=some, spread=some, moves=some,
         )  # fmt: skip
 
     @property

@@ -23,7 +23,7 @@ from policies.trajectory.objective import goal_of, goals_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
 from policies.trajectory.sight import Sight
-from policies.trajectory.situation import Situation, horizon, look
+from policies.trajectory.situation import Situation, ends, horizon, look
 
 BLANK_FILE = "blank.safetensors"
 """A policy of the task and state, for the processes that roll out."""
@@ -58,22 +58,7 @@ class Learning:
         prior = Prior(config.clusters, config.kept * config.conditions)
         step = Step(bound=config.bound)
         self._courses = [
-            _Course(
-                situation,
-                Optimiser(
-                    self._first(number, situation),
-                    objective(
-                        situation,
-                        self._sight,
-                        goal_of(self._state, situation, self._sight),
-                        find(self._state, situation, self._sight),
-                        config.weights,
-                        self._steps,
-                    ),
-                    prior,
-                    step,
-                ),
-            )
+            _Course(situation, self._optimiser(number, situation, prior, step))
             for number, situation in enumerate(situations)
         ]
         self._samples = self._rollouts = 0
@@ -99,7 +84,15 @@ class Learning:
         seeds = rng.integers(2**31, size=config.conditions)
         picture = self._state.estimator is not None
         return [
-            look(env, int(seed), config.condition, config.guide, picture=picture) for seed in seeds
+            look(
+                env,
+                int(seed),
+                config.condition,
+                config.guide,
+                picture=picture,
+                spread=config.spread,
+            )
+            for seed in seeds
         ]
 
     def _see(self, env: Any, situations: Sequence[Situation]) -> Sight:
@@ -114,14 +107,25 @@ class Learning:
             self._state, known, np.stack(vectors), known.moved, self._config.metres, joints=joints
         )
 
-    def _first(self, number: int, situation: Situation) -> Controller:
-        """Return what learning begins with: another policy, what was shown, or doing nothing."""
+    def _optimiser(self, number: int, situation: Situation, prior: Prior, step: Step) -> Optimiser:
+        found = find(self._state, situation, self._sight)
+        goal = goal_of(self._state, situation, self._sight)
+        cost = objective(situation, self._sight, goal, found, self._config.weights, self._steps)
+        first = self._first(number, situation, anew=bool(found))
+        return Optimiser(first, cost, prior, step)
+
+    def _first(self, number: int, situation: Situation, *, anew: bool) -> Controller:
+        """Return what learning begins with: another policy, what was shown, or doing nothing.
+
+        `anew`: where things are is told by their points, and another policy, which saw less, has
+        habits that are hard to leave: it slips off the thing that it pushes blindly.
+        """
         outputs, showing = self._outputs, situation.showing
         variance = self._config.variance * np.eye(outputs)
         shape = (outputs, len(self._sight.columns))
         first = Controller.constant(self._steps, np.zeros(shape), np.zeros(outputs), variance)
         known = first._replace(covariances=KNOWN * first.covariances)
-        if self._config.begin:
+        if self._config.begin and not anew:
             begun = carried_over(Path(self._config.begin), number, self._state, self._sight)
             return known._replace(gains=begun.gains, offsets=begun.offsets)
         if situation.led and showing is not None:
@@ -157,7 +161,12 @@ class Learning:
         self, course: _Course, controller: Controller, shocks: np.ndarray, rng: np.random.Generator
     ) -> Order:
         seed = int(rng.integers(2**31))
-        return Order(controller, self._sight, shocks, seed, course.situation.options)
+        options, landmark = course.situation.options, course.situation.landmark
+        if landmark:
+            half = np.array(self._moves()[landmark.option])
+            place = np.array(options[landmark.option]) + rng.uniform(-1, 1, len(half)) * half
+            options = {**options, landmark.option: place.tolist()}
+        return Order(controller, self._sight, shocks, seed, options)
 
     def _choose(self, sampler: Sampler) -> list[Controller]:
         """Return for each condition the better one of the best so far and the newest.
@@ -223,6 +232,7 @@ class Learning:
             len(self._sight.columns),
             self._moves(),
             [goals_of(self._state, course.situation) for course in self._courses],
+            [ends(course.situation.options, course.situation.aims) for course in self._courses],
         )
         actor.gains.copy_(torch.from_numpy(np.stack([c.gains for c in controllers])))
         actor.offsets.copy_(torch.from_numpy(np.stack([c.offsets for c in controllers])))
@@ -233,15 +243,20 @@ class Learning:
     def _moves(self) -> dict[str, list[float]]:
         """Return how far objects that stand somewhere by option are moved to test the controllers.
 
-        Along x and y alone: what stands on the table goes on standing on it, turned as it was.
+        Along x and y alone: what stands on the table goes on standing on it, turned as it was. What
+        was put elsewhere while learning is moved as far as then.
         """
         first = self._courses[0].situation
-        half = self._config.moves
-        return {
+        half, spread = self._config.moves, self._config.spread
+        moves = {
             name: [half, half] + [0.0] * (np.size(value) - 2)
             for name, value in first.options.items()
             if name in first.objects and half > 0
         }
+        if first.landmark:
+            option, axes = first.landmark.option, first.landmark.answer.shape[1]
+            moves[option] = [spread] * axes + [0.0] * (np.size(first.options[option]) - axes)
+        return moves
 
 
 def _stacked(sight: Sight, rollouts: Sequence[Rollout]) -> Rollouts:

@@ -75,7 +75,12 @@ def _found(
         rows = measure @ sight.rows(name) / sight.scale[sight.places[name]][:, None]
         moved = rows @ (last - first)
         if np.linalg.norm(moved - way) <= ALIKE * np.linalg.norm(way):
-            parts.append((name, rows, begun[:2] - rows @ first, begun[:2] + moved))
+            # Both ends of the way are known: what the map misses between them is added to it.
+            apart = last - first
+            seen = sight.places[name]
+            apart = np.where(np.isin(np.arange(len(apart)), seen), apart, 0.0)
+            rows = rows + np.outer(way - moved, apart) / (apart @ apart)
+            parts.append((name, rows, begun[:2] - rows @ first, begun[:2] + way))
     if not parts:
         return None
     names, rows, shifts, goals = zip(*parts, strict=True)

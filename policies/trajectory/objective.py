@@ -20,6 +20,7 @@ from dsae.state.goals import Goal
 from dsae.state.layout import slices
 from policies.state import State
 from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
+from policies.trajectory.landmark import Displacement, displacement
 from policies.trajectory.locating import Found
 from policies.trajectory.sight import GRIPPER, ON_HAND, TURN, Sight
 from policies.trajectory.situation import EFFECTOR, Situation
@@ -29,6 +30,9 @@ SOFT = 0.03
 BEHIND, DOWN, ARRIVED = 0.25, 0.4, 0.9
 """Shares of the time after which a robot that sees nothing is to be over the place behind what it
 pushes, to stand there, and to have pushed it to its goal."""
+NEARER = 0.015
+"""Metres by which the place to push from is nearer to a thing that is seen as feature points: what
+the hand leaves to be seen of it lies on its far side."""
 TURNING = 0.05
 """Weight of a quaternion's numbers beside that of metres."""
 OVER = 0.08
@@ -62,8 +66,9 @@ def objective(
     `goal` tells where feature points shall be, in the unit of the controller's state (`goal_of`),
     `found` which of them lie on a thing that is to be brought somewhere (`locating.find`).
     """
+    apart = standing(situation, sight)
     if situation.led:
-        terms = _shown_terms(situation, sight, weights, steps)
+        terms = _shown_terms(situation, sight, apart, weights, steps)
     else:
         terms = _aimed_terms(situation, sight, found, weights, steps, sees=bool(goal))
     late = ramp(steps)
@@ -72,7 +77,16 @@ def objective(
         if on_things and name not in on_things:
             continue
         share = sight.features[name]
-        terms.append(Term(Offset(sight.rows(name), place), weights.goal * share * late))
+        beside = Offset(sight.rows(name), place)
+        if apart:
+            told = [one for one in apart.names if one in goal]
+            if name in told or not told:
+                continue  # where the landmark stands is not to be changed
+            beside = Offset(
+                beside.matrix - np.mean([sight.rows(one) for one in told], axis=0),
+                beside.target - np.mean([goal[one] for one in told], axis=0),
+            )
+        terms.append(Term(beside, weights.goal * share * late))
     return Cost(terms, weights.action)
 
 
@@ -86,40 +100,65 @@ def _aimed_terms(
     sees: bool,
 ) -> list[Term]:
     """Return the distances of what is to be brought somewhere, and of what brings it there."""
-    always, hand = np.ones(steps + 1), sight.rows(EFFECTOR)
+    hand, late = sight.rows(EFFECTOR), ramp(steps)
+    early = np.arange(steps + 1) < DOWN * steps
     terms: list[Term] = []
     for aim in situation.aims:
         if aim.point == EFFECTOR:
-            terms.append(Term(Offset(hand, aim.place), weights.goal * always))
-        elif aim.point in sight.places:
-            thing = sight.rows(aim.point)
-            terms.append(Term(Offset(thing, aim.place), weights.goal * ramp(steps)))
-            if aim.push_from:
-                stand = Behind(hand, thing, aim.place, aim.push_from, SOFT)
-                terms.append(Term(stand, weights.way * always))
-        elif aim.push_from and aim.point in found:
-            block = found[aim.point]
-            stand = Behind(hand, block.matrix, block.goal, aim.push_from, SOFT, block.shift)
-            terms.append(Term(stand, weights.way * always))
-        elif aim.push_from:
-            way = blind_way(situation.points[aim.point], aim.place, aim.push_from, steps)
-            firm = (np.arange(steps + 1) < DOWN * steps) | (not sees)
-            terms.append(Term(Offset(hand, way), weights.way * np.where(firm, 1.0, weights.led)))
+            terms.append(Term(Offset(hand, aim.place), weights.goal * np.ones(steps + 1)))
+            continue
+        told, thing = aim.point in sight.places, found.get(aim.point)
+        if told:
+            rows = sight.rows(aim.point)
+            terms.append(Term(Offset(rows, aim.place), weights.goal * late))
+            thing = Found((), rows, np.zeros(3), aim.place)
+        if not aim.push_from:
+            continue
+        begun = situation.points[aim.point]
+        way = blind_way(begun, aim.place, aim.push_from, steps)
+        if thing:
+            beside = Offset(hand - thing.matrix, way - begun + thing.shift)
+            radius = aim.push_from - NEARER * (not told)
+            stand = Behind(hand, thing.matrix, thing.goal, radius, SOFT, thing.shift)
+            terms += [Term(beside, weights.way * early), Term(stand, weights.way * ~early)]
+        else:
+            firm = np.where(early | (not sees), 1.0, weights.led)
+            terms.append(Term(Offset(hand, way), weights.way * firm))
     return terms
 
 
-def _shown_terms(situation: Situation, sight: Sight, weights: Weights, steps: int) -> list[Term]:
-    """Return the distances of the hand from the way that was shown, and of things from theirs."""
+def standing(situation: Situation, sight: Sight) -> Displacement | None:
+    """Return how far what stands elsewhere each time is seen to stand from where it stood."""
+    if situation.landmark is None:
+        return None
+    places = {
+        name: at for name, at in sight.places.items() if name not in (EFFECTOR, TURN, GRIPPER)
+    }
+    answer = sight.see(situation.landmark.answer.T).T
+    return displacement(answer, places, sight.see(situation.start))
+
+
+def _shown_terms(
+    situation: Situation, sight: Sight, apart: Displacement | None, weights: Weights, steps: int
+) -> list[Term]:
+    """Return the distances of the hand from the way that was shown, and of things from theirs.
+
+    Where a landmark stands `apart`, the way is moved with it.
+    """
     assert situation.showing is not None
     always, showing = np.ones(steps + 1), situation.showing
     seen = lasting(sight.see(showing.states), steps + 1)
     parts = {EFFECTOR: always, TURN: TURNING * always, GRIPPER: always}
     parts |= {name: weights.goal / weights.way * ramp(steps) for name in situation.moved}
-    return [
-        Term(Offset(sight.rows(name), seen[:, sight.places[name]]), weights.way * share)
-        for name, share in parts.items()
-        if name in sight.places
-    ]
+    terms = []
+    for name, share in parts.items():
+        if name not in sight.places or (apart and name in apart.names):
+            continue
+        matrix, target = sight.rows(name), seen[:, sight.places[name]]
+        if apart and name not in (TURN, GRIPPER):
+            matrix, target = matrix - apart.matrix, target + apart.shift
+        terms.append(Term(Offset(matrix, target), weights.way * share))
+    return terms
 
 
 def lasting(values: np.ndarray, count: int) -> np.ndarray:

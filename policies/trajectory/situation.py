@@ -13,6 +13,8 @@ import numpy as np
 
 from data.controllers import task_name
 from policies.errors import PolicyError
+from policies.trajectory import landmark as landmarks
+from policies.trajectory.landmark import Landmark
 
 EFFECTOR = "end_effector"
 MOVED = 0.02
@@ -61,15 +63,21 @@ class Situation(NamedTuple):
     """State vector (D,) of the beginning."""
     goal: np.ndarray | None = None
     """State vector (D,) of what an image of the goal shows, where one was taken."""
+    landmark: Landmark | None = None
+    """What stands elsewhere in every rollout, if anything does."""
 
     @property
     def moved(self) -> tuple[str, ...]:
-        """The first few objects that the expert moved, or those that the aims are about."""
+        """The first few objects that the expert moved, or those that the aims are about.
+
+        And what stands elsewhere each time.
+        """
         if not self.led or self.showing is None:
             return tuple(aim.point for aim in self.aims)
         tracks = {name: self.showing.points[name] for name in self.objects}
         far = [name for name, track in tracks.items() if np.ptp(track, axis=0).max() > MOVED]
-        return tuple(far[:THINGS])
+        stands = self.landmark.objects if self.landmark else ()
+        return (*far[:THINGS], *(name for name in stands if name in self.objects))
 
 
 def horizon(env: gymnasium.Env[Any, Any]) -> int:
@@ -89,12 +97,13 @@ def look(
     guide: Guide,
     *,
     picture: bool,
+    spread: float = 0.0,
 ) -> Situation:
     """Return the situation that an episode of `seed` begins with.
 
     `fixed` are reset options that are not drawn; `picture` asks for an image of the goal: of what
-    was shown the last frame, else of things put where they shall be. Raises PolicyError if the task
-    does not tell what it must.
+    was shown the last frame, else of things put where they shall be; `spread` is how far what
+    stands still is put elsewhere. Raises PolicyError if the task does not tell what it must.
     """
     world: Any = env.unwrapped
     for name in ("condition", "aims", "points", "keypoint_names"):
@@ -119,8 +128,14 @@ def look(
     goal = None
     if picture:
         goal = pictured(env, seed, options, aims) if showing is None else showing.states[-1]
+    landmark = None
+    if spread:
+        if showing is None:
+            raise PolicyError("spread is of what stands still while a way is shown: guide=shown")
+        option = landmarks.choose(env, options, showing.points, EFFECTOR, MOVED)
+        landmark = landmarks.measure(env, seed, options, option, points[option], spread)
     start = start.astype(np.float64)
-    return Situation(options, points, objects, aims, showing, led, start, goal)
+    return Situation(options, points, objects, aims, showing, led, start, goal, landmark)
 
 
 def pictured(
@@ -130,16 +145,24 @@ def pictured(
 
     The arm stands where an episode begins. Raises PolicyError if the task cannot be reset so.
     """
-    there = dict(options)
+    there = ends(options, aims)
     for aim in aims:
-        if aim.point not in options:
+        if aim.point not in there:
             raise PolicyError(
                 f"{task_name(env)} has no reset option '{aim.point}', to take an image of the "
                 "goal with: give guide=shown"
             )
-        there[aim.point] = [*aim.place[:2], *options[aim.point][2:]]
-    state, _ = env.reset(seed=seed, options=there)
+    state, _ = env.reset(seed=seed, options={**options, **there})
     return state.astype(np.float64)
+
+
+def ends(options: dict[str, Any], aims: Sequence[Aim]) -> dict[str, Any]:
+    """Return the reset options, of those there are, with which things stand at their aims."""
+    return {
+        aim.point: [*map(float, aim.place[:2]), *options[aim.point][2:]]
+        for aim in aims
+        if aim.point in options
+    }
 
 
 def shown(env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any]) -> Showing:

@@ -16,7 +16,7 @@ from policies.learners import lqr_flm
 from policies.policy import Policy, Task
 from policies.trajectory.beginning import carried_over
 from policies.trajectory.learning import Learning
-from policies.trajectory.objective import blind_way
+from policies.trajectory.objective import Weights, blind_way, objective, standing
 from policies.trajectory.sight import Sight
 from policies.trajectory.situation import look, pictured
 
@@ -123,3 +123,54 @@ class _as_vectors(gymnasium.ObservationWrapper[Any, Any, Any]):
 
     def observation(self, observation: Any) -> np.ndarray:
         return np.concatenate(list(observation.values()))
+
+
+def test_a_hook_that_stands_elsewhere_is_measured_and_the_way_moves_with_it() -> None:
+    env: Any = gymnasium.make(envs.task_id("hang_loop"))
+    problem = Problem(
+        task=Task(envs.task_id("hang_loop"), {}), learner="lqr_flm", state="oracle", folder=Path()
+    )
+    state = problem.lay_out(velocities=True)
+    world = problem.environment(state)
+    situation = look(world, 3, {}, "auto", picture=False, spread=0.05)
+    assert situation.landmark is not None
+    assert situation.landmark.option == "goal"
+    assert "hook" in situation.landmark.objects
+    assert "loop" not in situation.landmark.objects
+    assert situation.showing is not None
+    sight = Sight.of(state, situation, situation.showing.states, situation.moved, 0.3, joints=False)
+    apart = standing(situation, sight)
+    assert apart is not None
+    assert apart.names == ("hook",)
+    by = np.array([0.03, -0.04, 0.02])
+    there = (np.array(situation.options["goal"]) + by).tolist()
+    start, _ = world.reset(seed=9, options={**situation.options, "goal": there})
+    seen = sight.see(start.astype(float))
+    np.testing.assert_allclose(apart.matrix @ seen + apart.shift, by, atol=1e-6)
+    # A hand that goes the way that was shown, moved with the hook, costs least.
+    cost = objective(situation, sight, {}, {}, Weights(), len(situation.showing.actions))
+    path = sight.see(situation.showing.states)
+    moved = path.copy()
+    moved[:, sight.places["end_effector"]] += by
+    for one in (path, moved):
+        one[:, sight.places["hook"]] = seen[sight.places["hook"]]
+    hand = cost.terms[0]
+    assert hand.values(moved[None]).sum() < hand.values(path[None]).sum()
+    np.testing.assert_allclose(hand.residual.away(moved[None]), 0, atol=1e-6)
+    env.close()
+
+
+def test_what_cannot_be_put_elsewhere_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="guide=shown"):
+        learned(tmp_path / "push", "push", "oracle", spread=0.05)
+    with pytest.raises(PolicyError, match="nothing that stands still"):
+        learned(tmp_path / "lift", "lift_block", "oracle", spread=0.05)
+
+
+@pytest.mark.slow
+def test_a_loop_is_hung_on_a_hook_that_stands_elsewhere_each_time(tmp_path: Path) -> None:
+    seeing = learned(tmp_path, "hang_loop", "oracle", iterations=6, rollouts=8, spread=0.05)
+    assert seeing.actor.moves == {"goal": [0.05, 0.05, 0.05]}
+    env = make_env(seeing)
+    trials = evaluation.trials(seeing.actor, range(900, 910), moved=True)
+    assert sum(run_episode(env, seeing.actor, trial).success for trial in trials) >= 7

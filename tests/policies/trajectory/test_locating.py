@@ -61,6 +61,16 @@ def test_a_thing_is_measured_by_how_the_hand_moves_in_the_image() -> None:
     np.testing.assert_allclose(thing.goal, GOAL, atol=1e-9)
 
 
+def test_both_ends_of_the_way_are_right_where_the_hand_measures_a_little_wrong() -> None:
+    state, sight = layout([0.99, 0.1, 0.9, 0.0])
+    assert state.estimator is not None
+    state.estimator.perceptions["front"].slopes[0] *= 1.2
+    thing = find(state, situation(), sight)["block"]
+    for place in (BLOCK, GOAL):
+        seen = sight.see(vector(HAND, place))
+        np.testing.assert_allclose(thing.matrix @ seen + thing.shift, place, atol=1e-9)
+
+
 def test_without_a_hand_in_sight_or_a_goal_nothing_is_found() -> None:
     hidden, sight = layout([0.7, 0.1, 0.5, 0.0])
     assert find(hidden, situation(), sight) == {}
@@ -85,4 +95,4 @@ def test_a_found_thing_costs_least_with_the_hand_behind_it_and_the_thing_at_its_
     assert behind < at_the_end(BLOCK + 0.05 * ahead, BLOCK)
     assert at_the_end(GOAL - 0.01 * ahead, GOAL) < behind
     # The other point, which is the hand's, is no part of the goal.
-    assert len(cost.terms) == 1 + len(found["block"].features)
+    assert len(cost.terms) == 2 + len(found["block"].features)
