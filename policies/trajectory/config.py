@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dsae.ranges import check_ranges
+from policies.errors import PolicyError
 from policies.trajectory.objective import Weights
 from policies.trajectory.situation import Guide
 
@@ -45,9 +46,10 @@ class Config:
     """Weight of the actions' squares."""
     metres: float = 0.3
     """What half of the image's shorter side is about, in metres, for weighing feature points."""
-    spread: float = 0.0
-    """Half-width, in metres, by which what stands still where a way is shown, such as a hook, is
-    put elsewhere in every rollout: one controller learns for all of them."""
+    spread: tuple[float, ...] = ()
+    """Half-widths along x, y and z, in metres, by which what stands still where a way is shown,
+    such as a hook, is put elsewhere in every rollout: one controller learns for all of them. One
+    camera hardly tells directions apart that look alike to it."""
     moves: float = 0.02
     """Half-width, in metres, by which `dsae rollout` also tests what the controllers do when an
     object stands elsewhere."""
@@ -58,8 +60,14 @@ class Config:
             self,
             iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=some,
             bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some,
-            action=some, metres=some, spread=some, moves=some,
+            action=some, metres=some, moves=some,
         )  # fmt: skip
+
+        if len(self.spread) > 3 or not all(0 <= one < math.inf for one in self.spread):
+            raise PolicyError(
+                f"spread = {self.spread}: give half-widths of 0 or more along x, y and z, such as "
+                "[0, 0.05, 0.05]"
+            )
 
     @property
     def weights(self) -> Weights:

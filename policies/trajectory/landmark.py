@@ -5,7 +5,7 @@ looked at: so it is measured how the state answers, and, turned round, how far i
 it stood when the way was shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -24,8 +24,10 @@ class Landmark(NamedTuple):
     option: str
     """The reset option that says where it stands."""
     answer: np.ndarray
-    """Of the state vector at the beginning, (D, A) per metre along each axis: A = 2, on the table,
-    or 3."""
+    """Of the state vector at the beginning, (D, 3) per metre along x, y and z; zero along those
+    along which it always stands alike."""
+    spread: np.ndarray
+    """Half-widths by which its option is changed, in metres; as long as the option."""
     objects: tuple[str, ...]
     """Named points that stand with it."""
 
@@ -72,29 +74,34 @@ def measure(
     seed: int,
     options: Mapping[str, Any],
     option: str,
-    point: np.ndarray,
-    way: float,
+    spread: Sequence[float],
 ) -> Landmark:
-    """Put a landmark elsewhere by so many metres, to both sides along each axis, and look.
+    """Put a landmark elsewhere by `spread` metres, to both sides along each axis, and look.
 
-    Its option is its place (3,), where that is what its named point (3,) is, or else its place on
-    the table (2,) and what follows.
+    Its option begins with its place along as many axes. Raises PolicyError if that has fewer, or
+    if there is nothing to see of it along any.
     """
     place = np.array(options[option], np.float64)
-    axes = 3 if len(place) == 3 and np.allclose(place, point, atol=1e-3) else 2
-    answers: list[np.ndarray] = []
+    if len(spread) > len(place):
+        raise PolicyError(f"'{option}' has {len(place)} numbers: spread = {tuple(spread)} has more")
+    half = np.append(spread, np.zeros(len(place) - len(spread)))
+    answer: np.ndarray | None = None
     alike: set[str] | None = None
-    for step in way * np.eye(len(place))[:axes]:
+    for axis in np.flatnonzero(half):
+        way = np.eye(len(place))[axis] * half
         ends = []
-        for there in (place + step, place - step):
+        for there in (place + way, place - way):
             state, _ = env.reset(seed=seed, options={**options, option: there.tolist()})
             ends.append((state.astype(np.float64), env.unwrapped.points()))  # type: ignore[attr-defined]
         (ahead, far), (back, near) = ends
-        answers.append((ahead - back) / (2 * way))
-        wanted = np.append(2 * step[:axes], np.zeros(3 - axes))
-        moved = {n for n in far if np.linalg.norm(far[n] - near[n] - wanted) < 0.1 * way}
+        answer = np.zeros((len(ahead), 3)) if answer is None else answer
+        answer[:, axis] = (ahead - back) / (2 * half[axis])
+        wanted = 2 * half[axis] * np.eye(3)[axis]
+        moved = {n for n in far if np.linalg.norm(far[n] - near[n] - wanted) < 0.1 * half[axis]}
         alike = moved if alike is None else alike & moved
-    return Landmark(option, np.stack(answers, axis=1), tuple(sorted(alike or ())))
+    if answer is None or alike is None:
+        raise PolicyError(f"spread = {tuple(spread)}: one number, at least, must be positive")
+    return Landmark(option, answer, half, tuple(sorted(alike)))
 
 
 def displacement(
@@ -102,7 +109,7 @@ def displacement(
 ) -> Displacement | None:
     """Return how far a landmark stands from where it stood, as the controller's state tells.
 
-    `answer` (X, A) is the landmark's in the controller's state, `places` the numbers of it that are
+    `answer` (X, 3) is the landmark's in the controller's state, `places` the numbers of it that are
     coordinates, by name, `start` (X,) the state in which it stands where it stood. None if it is
     not seen at all. A direction that is hardly seen counts as none.
     """
@@ -113,5 +120,5 @@ def displacement(
     names = tuple(name for name, one in size.items() if one >= CLEAR * clearest)
     seen = np.concatenate([places[name] for name in names])
     matrix = np.zeros((3, len(answer)))
-    matrix[: answer.shape[1], seen] = np.linalg.pinv(answer[seen], rcond=CLEAR)
+    matrix[:, seen] = np.linalg.pinv(answer[seen], rcond=CLEAR)
     return Displacement(matrix, -matrix @ start, names)

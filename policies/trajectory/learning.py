@@ -163,7 +163,7 @@ class Learning:
         seed = int(rng.integers(2**31))
         options, landmark = course.situation.options, course.situation.landmark
         if landmark:
-            half = np.array(self._moves()[landmark.option])
+            half = landmark.spread
             place = np.array(options[landmark.option]) + rng.uniform(-1, 1, len(half)) * half
             options = {**options, landmark.option: place.tolist()}
         return Order(controller, self._sight, shocks, seed, options)
@@ -247,15 +247,14 @@ class Learning:
         was put elsewhere while learning is moved as far as then.
         """
         first = self._courses[0].situation
-        half, spread = self._config.moves, self._config.spread
+        half = self._config.moves
         moves = {
             name: [half, half] + [0.0] * (np.size(value) - 2)
             for name, value in first.options.items()
             if name in first.objects and half > 0
         }
         if first.landmark:
-            option, axes = first.landmark.option, first.landmark.answer.shape[1]
-            moves[option] = [spread] * axes + [0.0] * (np.size(first.options[option]) - axes)
+            moves[first.landmark.option] = first.landmark.spread.tolist()
         return moves
 
 

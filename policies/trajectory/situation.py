@@ -97,7 +97,7 @@ def look(
     guide: Guide,
     *,
     picture: bool,
-    spread: float = 0.0,
+    spread: Sequence[float] = (),
 ) -> Situation:
     """Return the situation that an episode of `seed` begins with.
 
@@ -133,7 +133,7 @@ def look(
         if showing is None:
             raise PolicyError("spread is of what stands still while a way is shown: guide=shown")
         option = landmarks.choose(env, options, showing.points, EFFECTOR, MOVED)
-        landmark = landmarks.measure(env, seed, options, option, points[option], spread)
+        landmark = landmarks.measure(env, seed, options, option, spread)
     start = start.astype(np.float64)
     return Situation(options, points, objects, aims, showing, led, start, goal, landmark)
 

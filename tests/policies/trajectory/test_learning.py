@@ -132,7 +132,7 @@ def test_a_hook_that_stands_elsewhere_is_measured_and_the_way_moves_with_it() ->
     )
     state = problem.lay_out(velocities=True)
     world = problem.environment(state)
-    situation = look(world, 3, {}, "auto", picture=False, spread=0.05)
+    situation = look(world, 3, {}, "auto", picture=False, spread=(0.05, 0.05, 0.05))
     assert situation.landmark is not None
     assert situation.landmark.option == "goal"
     assert "hook" in situation.landmark.objects
@@ -162,15 +162,21 @@ def test_a_hook_that_stands_elsewhere_is_measured_and_the_way_moves_with_it() ->
 
 def test_what_cannot_be_put_elsewhere_is_said(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="guide=shown"):
-        learned(tmp_path / "push", "push", "oracle", spread=0.05)
+        learned(tmp_path / "push", "push", "oracle", spread=(0.05,))
     with pytest.raises(PolicyError, match="nothing that stands still"):
-        learned(tmp_path / "lift", "lift_block", "oracle", spread=0.05)
+        learned(tmp_path / "lift", "lift_block", "oracle", spread=(0.05,))
+    with pytest.raises(PolicyError, match="must be positive"):
+        learned(tmp_path / "hang", "hang_loop", "oracle", spread=(0.0, 0.0))
+    with pytest.raises(PolicyError, match="half-widths of 0 or more"):
+        lqr_flm.Config(spread=(-0.1,))
 
 
 @pytest.mark.slow
 def test_a_loop_is_hung_on_a_hook_that_stands_elsewhere_each_time(tmp_path: Path) -> None:
-    seeing = learned(tmp_path, "hang_loop", "oracle", iterations=6, rollouts=8, spread=0.05)
-    assert seeing.actor.moves == {"goal": [0.05, 0.05, 0.05]}
+    seeing = learned(
+        tmp_path, "hang_loop", "oracle", iterations=6, rollouts=8, spread=(0.0, 0.05, 0.05)
+    )
+    assert seeing.actor.moves == {"goal": [0.0, 0.05, 0.05]}
     env = make_env(seeing)
     trials = evaluation.trials(seeing.actor, range(900, 910), moved=True)
     assert sum(run_episode(env, seeing.actor, trial).success for trial in trials) >= 7
