@@ -17,6 +17,7 @@ class Actor(BaseActor):
     offsets: torch.Tensor
     columns: torch.Tensor
     scale: torch.Tensor
+    held: torch.Tensor
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Actor(BaseActor):
         self.register_buffer("offsets", torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("columns", torch.zeros(seen, dtype=torch.int64))
         self.register_buffer("scale", torch.ones(seen, dtype=torch.float64))
+        self.register_buffer("held", torch.zeros(seen, dtype=torch.bool))
         self.reset()
 
     @property
@@ -74,12 +76,16 @@ class Actor(BaseActor):
     def reset(self, condition: int = 0) -> None:
         """Begin with the first step of a condition's controller."""
         self._condition, self._step = condition, 0
+        self._first: np.ndarray | None = None
 
     def act(self, states: np.ndarray) -> np.ndarray:
         """Return the mean actions of the next step, float32 (N, A), for states (N, D)."""
         step = min(self._step, self.steps - 1)
         self._step += 1
         seen = np.asarray(states, np.float64)[:, self.columns.numpy()] * self.scale.numpy()
+        if self._first is None:
+            self._first = seen
+        seen = np.where(self.held.numpy(), self._first, seen)
         gain = self.gains[self._condition, step].numpy()
         offset = self.offsets[self._condition, step].numpy()
         return (seen @ gain.T + offset).astype(np.float32)

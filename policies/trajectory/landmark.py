@@ -1,8 +1,9 @@
 """A thing that nobody moves but that stands elsewhere each time, such as a hook to hang things on.
 
-Before learning it is put elsewhere by a known way a few times, as a person would do by hand, and
-looked at: so it is measured how the state answers, and, turned round, how far it stands from where
-it stood when the way was shown.
+Before learning it is put elsewhere some times by known ways, as a person would do by hand, and
+looked at: what answers shows where it stands, and a linear map of that how far it is from where it
+stood when the way was shown (`locating.standing`). Since it stands still, it is looked at once, in
+the beginning, before anything hides it (`Sight.held`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,33 +15,27 @@ import numpy as np
 from data.controllers import task_name
 from policies.errors import PolicyError
 
-CLEAR = 0.2
-"""Share of the clearest direction's answer below which a direction counts as not seen."""
+LOOKS = 24
+"""Times that it is put elsewhere and looked at, the arm standing a little elsewhere, too."""
+ALIKE = 0.02
+"""Share of the widest way by which a point that stands with it may seem to move otherwise."""
+LOOK = 4
+"""Stream of random numbers."""
 
 
 class Landmark(NamedTuple):
-    """What stands elsewhere, and how the state answers."""
+    """What stands elsewhere, and how it looks there."""
 
     option: str
     """The reset option that says where it stands."""
-    answer: np.ndarray
-    """Of the state vector at the beginning, (D, 3) per metre along x, y and z; zero along those
-    along which it always stands alike."""
     spread: np.ndarray
-    """Half-widths by which its option is changed, in metres; as long as the option."""
+    """Half-widths by which that is changed, in metres; as long as the option."""
+    ways: np.ndarray
+    """By how much it was put elsewhere along x, y and z, (N, 3) in metres."""
+    looks: np.ndarray
+    """State vectors of these beginnings, (N, D)."""
     objects: tuple[str, ...]
-    """Named points that stand with it."""
-
-
-class Displacement(NamedTuple):
-    """How far a landmark stands from where it stood when the way was shown: M x + c, in metres."""
-
-    matrix: np.ndarray
-    """M, (3, X)."""
-    shift: np.ndarray
-    """c, (3,)."""
-    names: tuple[str, ...]
-    """The things and feature points that tell it."""
+    """Named points that moved with it."""
 
 
 def choose(
@@ -76,49 +71,32 @@ def measure(
     option: str,
     spread: Sequence[float],
 ) -> Landmark:
-    """Put a landmark elsewhere by `spread` metres, to both sides along each axis, and look.
+    """Put a landmark elsewhere within `spread` metres to both sides along each axis, and look.
 
     Its option begins with its place along as many axes. Raises PolicyError if that has fewer, or
-    if there is nothing to see of it along any.
+    if it is put elsewhere along none.
     """
     place = np.array(options[option], np.float64)
-    if len(spread) > len(place):
+    if len(spread) > min(3, len(place)):
         raise PolicyError(f"'{option}' has {len(place)} numbers: spread = {tuple(spread)} has more")
-    half = np.append(spread, np.zeros(len(place) - len(spread)))
-    answer: np.ndarray | None = None
-    alike: set[str] | None = None
-    for axis in np.flatnonzero(half):
-        way = np.eye(len(place))[axis] * half
-        ends = []
-        for there in (place + way, place - way):
-            state, _ = env.reset(seed=seed, options={**options, option: there.tolist()})
-            ends.append((state.astype(np.float64), env.unwrapped.points()))  # type: ignore[attr-defined]
-        (ahead, far), (back, near) = ends
-        answer = np.zeros((len(ahead), 3)) if answer is None else answer
-        answer[:, axis] = (ahead - back) / (2 * half[axis])
-        wanted = 2 * half[axis] * np.eye(3)[axis]
-        moved = {n for n in far if np.linalg.norm(far[n] - near[n] - wanted) < 0.1 * half[axis]}
-        alike = moved if alike is None else alike & moved
-    if answer is None or alike is None:
+    if not np.any(spread):
         raise PolicyError(f"spread = {tuple(spread)}: one number, at least, must be positive")
-    return Landmark(option, answer, half, tuple(sorted(alike)))
-
-
-def displacement(
-    answer: np.ndarray, places: Mapping[str, np.ndarray], start: np.ndarray
-) -> Displacement | None:
-    """Return how far a landmark stands from where it stood, as the controller's state tells.
-
-    `answer` (X, 3) is the landmark's in the controller's state, `places` the numbers of it that are
-    coordinates, by name, `start` (X,) the state in which it stands where it stood. None if it is
-    not seen at all. A direction that is hardly seen counts as none.
-    """
-    size = {name: float(np.linalg.norm(answer[at])) for name, at in places.items()}
-    clearest = max(size.values(), default=0.0)
-    if clearest == 0:
-        return None
-    names = tuple(name for name, one in size.items() if one >= CLEAR * clearest)
-    seen = np.concatenate([places[name] for name in names])
-    matrix = np.zeros((3, len(answer)))
-    matrix[:, seen] = np.linalg.pinv(answer[seen], rcond=CLEAR)
-    return Displacement(matrix, -matrix @ start, names)
+    half = np.append(spread, np.zeros(len(place) - len(spread)))
+    world: Any = env.unwrapped
+    env.reset(seed=seed, options=dict(options))
+    begun = world.points()
+    rng = np.random.default_rng([LOOK, seed])
+    ways, looks, alike = [], [], set(begun)
+    for look in range(LOOKS):
+        way = rng.uniform(-1, 1, len(place)) * half
+        there = {**options, option: (place + way).tolist()}
+        state, _ = env.reset(seed=seed + look, options=there)
+        ways.append(np.append(way[:3], np.zeros(3 - len(way[:3]))))
+        looks.append(state.astype(np.float64))
+        points = world.points()
+        alike &= {
+            name
+            for name in points
+            if np.linalg.norm(points[name] - begun[name] - ways[-1]) < ALIKE * half.max()
+        }
+    return Landmark(option, half, np.stack(ways), np.stack(looks), tuple(sorted(alike)))

@@ -18,7 +18,7 @@ from policies.trajectory.beginning import carried_over
 from policies.trajectory.config import Config
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
-from policies.trajectory.locating import find
+from policies.trajectory.locating import find, standing
 from policies.trajectory.objective import goal_of, goals_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
@@ -53,8 +53,11 @@ class Learning:
             self._outputs = int(np.prod(env.action_space.shape or ()))
             situations = self._situations(env)
             self._sight = self._see(env, situations)
+            self._apart = [standing(one, self._sight) for one in situations]
         finally:
             env.close()
+        names = {name for one in self._apart if one for name in one.names}
+        self._sight = self._sight.holding(sorted(names))
         prior = Prior(config.clusters, config.kept * config.conditions)
         step = Step(bound=config.bound)
         self._courses = [
@@ -110,7 +113,15 @@ class Learning:
     def _optimiser(self, number: int, situation: Situation, prior: Prior, step: Step) -> Optimiser:
         found = find(self._state, situation, self._sight)
         goal = goal_of(self._state, situation, self._sight)
-        cost = objective(situation, self._sight, goal, found, self._config.weights, self._steps)
+        cost = objective(
+            situation,
+            self._sight,
+            goal,
+            found,
+            self._apart[number],
+            self._config.weights,
+            self._steps,
+        )
         first = self._first(number, situation, anew=bool(found))
         return Optimiser(first, cost, prior, step)
 
@@ -238,6 +249,7 @@ class Learning:
         actor.offsets.copy_(torch.from_numpy(np.stack([c.offsets for c in controllers])))
         actor.columns.copy_(torch.from_numpy(self._sight.columns))
         actor.scale.copy_(torch.from_numpy(self._sight.scale))
+        actor.held.copy_(torch.from_numpy(self._sight.held))
         return self._problem.policy(self._state, actor.eval())
 
     def _moves(self) -> dict[str, list[float]]:
@@ -259,8 +271,9 @@ class Learning:
 
 
 def _stacked(sight: Sight, rollouts: Sequence[Rollout]) -> Rollouts:
+    states = np.stack([rollout.states for rollout in rollouts])
     return Rollouts(
-        sight.see(np.stack([rollout.states for rollout in rollouts])),
+        sight.see(states, states[:, :1]),
         np.stack([rollout.actions for rollout in rollouts]),
     )
 

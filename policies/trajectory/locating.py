@@ -19,6 +19,13 @@ MEASURES = 0.8
 ALIKE = 0.4
 """Share of the way that a thing is to be brought by which a point of it may seem to miss it."""
 
+CLEAR = 0.4
+"""Share of the clearest point's motion that another's must have to be a point of a landmark."""
+OTHERS = 0.3
+"""Share of a point's place that the end effector's tells, from which on it is no landmark's."""
+RIDGE = 1e-6
+"""Of a landmark's linear map, in metres²: half a millimetre of noise, and much less than that."""
+
 
 class Found(NamedTuple):
     """A thing's place o = O x + c, in metres, told by feature points."""
@@ -30,6 +37,17 @@ class Found(NamedTuple):
     """c, (3,)."""
     goal: np.ndarray
     """Where it is to be, as the image of the goal shows it, (3,)."""
+
+
+class Displacement(NamedTuple):
+    """How far a landmark stands from where it stood when the way was shown: M x + c, in metres."""
+
+    matrix: np.ndarray
+    """M, (3, X)."""
+    shift: np.ndarray
+    """c, (3,)."""
+    names: tuple[str, ...]
+    """The objects or feature points that tell it."""
 
 
 def find(state: State, situation: Situation, sight: Sight) -> dict[str, Found]:
@@ -49,8 +67,39 @@ def find(state: State, situation: Situation, sight: Sight) -> dict[str, Found]:
     return found
 
 
+def standing(situation: Situation, sight: Sight) -> Displacement | None:
+    """Return how far what stands elsewhere each time is seen to stand from where it stood.
+
+    None if nothing does, or if it is not seen: a ridge regression of the ways by which it was put
+    elsewhere on what then was seen of it in the beginning.
+    """
+    landmark = situation.landmark
+    if landmark is None:
+        return None
+    looks = sight.see(landmark.looks)
+    names = [name for name in landmark.objects if name in sight.places][:1]
+    if not names:
+        size = {
+            name: float(np.sqrt(looks[:, sight.places[name]].var(axis=0).sum()))
+            for name, share in sight.features.items()
+            if 1 - share <= OTHERS
+        }
+        names = [name for name, one in size.items() if one >= CLEAR * max(size.values())]
+    if not names:
+        return None
+    seen = np.concatenate([sight.places[name] for name in names])
+    views, ways = looks[:, seen] - looks[:, seen].mean(axis=0), landmark.ways
+    gram = views.T @ views + RIDGE * len(views) * np.eye(len(seen))
+    matrix = np.zeros((3, looks.shape[1]))
+    matrix[:, seen] = np.linalg.solve(gram, views.T @ (ways - ways.mean(axis=0))).T
+    return Displacement(matrix, ways.mean(axis=0) - matrix @ looks.mean(axis=0), tuple(names))
+
+
 def _measures(state: State) -> dict[str, np.ndarray]:
-    """Return by camera how far on the table a place in the image is, (2, 2) in metres per place."""
+    """Return by camera how far on the table a place in the image is, (2, 2) in metres per place.
+
+    A camera that sees no point on the hand tells nothing.
+    """
     assert state.estimator is not None
     measures = {}
     for camera, perception in state.estimator.perceptions.items():

@@ -20,8 +20,7 @@ from dsae.state.goals import Goal
 from dsae.state.layout import slices
 from policies.state import State
 from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
-from policies.trajectory.landmark import Displacement, displacement
-from policies.trajectory.locating import Found
+from policies.trajectory.locating import Displacement, Found
 from policies.trajectory.sight import GRIPPER, ON_HAND, TURN, Sight
 from policies.trajectory.situation import EFFECTOR, Situation
 
@@ -58,15 +57,16 @@ def objective(
     sight: Sight,
     goal: Mapping[str, np.ndarray],
     found: Mapping[str, Found],
+    apart: Displacement | None,
     weights: Weights,
     steps: int,
 ) -> Cost:
     """Return the cost of a trajectory of so many steps.
 
     `goal` tells where feature points shall be, in the unit of the controller's state (`goal_of`),
-    `found` which of them lie on a thing that is to be brought somewhere (`locating.find`).
+    `found` which of them lie on a thing that is to be brought somewhere (`locating.find`), `apart`
+    where a landmark stands (`standing`).
     """
-    apart = standing(situation, sight)
     if situation.led:
         terms = _shown_terms(situation, sight, apart, weights, steps)
     else:
@@ -125,17 +125,6 @@ def _aimed_terms(
             firm = np.where(early | (not sees), 1.0, weights.led)
             terms.append(Term(Offset(hand, way), weights.way * firm))
     return terms
-
-
-def standing(situation: Situation, sight: Sight) -> Displacement | None:
-    """Return how far what stands elsewhere each time is seen to stand from where it stood."""
-    if situation.landmark is None:
-        return None
-    places = {
-        name: at for name, at in sight.places.items() if name not in (EFFECTOR, TURN, GRIPPER)
-    }
-    answer = sight.see(situation.landmark.answer.T).T
-    return displacement(answer, places, sight.see(situation.start))
 
 
 def _shown_terms(

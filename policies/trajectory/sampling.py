@@ -101,7 +101,9 @@ def roll(env: gymnasium.Env[np.ndarray, Any], order: Order) -> Rollout:
             states.append(states[-1])
             actions.append(np.zeros(len(low)))
             continue
-        mean = controller.mean(step, order.sight.see(state.astype(np.float64)))
+        mean = controller.mean(
+            step, order.sight.see(state.astype(np.float64), states[0].astype(np.float64))
+        )
         wanted = mean + factors[step] @ order.noise[step]
         action = np.clip(wanted, low, high)
         cut += float(np.mean(action != wanted))

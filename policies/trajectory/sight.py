@@ -1,6 +1,6 @@
 """What of a state vector a trajectory's controller sees, and where in it things are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -33,6 +33,8 @@ class Sight(NamedTuple):
     features: dict[str, float]
     """The names among them that are feature points, with the share of each that the end effector's
     place does not tell."""
+    held: np.ndarray
+    """Numbers of x that are seen in the beginning and remembered, bool (X,)."""
 
     @classmethod
     def of(
@@ -81,7 +83,9 @@ class Sight(NamedTuple):
                 take(list(range(place, place + 3)), name=thing)
                 take([velocity + 3 * number + i for i in range(3)])
         features = _take_features(state, take, metres) if state.estimator else {}
-        return cls(np.array(columns), np.array(scale), places, features)
+        return cls(
+            np.array(columns), np.array(scale), places, features, np.zeros(len(columns), bool)
+        )
 
     def rows(self, name: str) -> np.ndarray:
         """Return the matrix that takes the coordinates of a thing out of x, (3 or 2, X)."""
@@ -89,9 +93,20 @@ class Sight(NamedTuple):
         matrix[np.arange(len(matrix)), self.places[name]] = 1.0
         return matrix
 
-    def see(self, vectors: np.ndarray) -> np.ndarray:
-        """Return x, (..., X), of state vectors (..., D)."""
-        return vectors[..., self.columns] * self.scale
+    def holding(self, names: Sequence[str]) -> Self:
+        """Return the same with the places of some things remembered, and their velocities."""
+        held = self.held.copy()
+        for name in names:
+            size = len(self.places[name])
+            held[self.places[name]] = held[self.places[name] + size] = True
+        return self._replace(held=held)
+
+    def see(self, vectors: np.ndarray, first: np.ndarray | None = None) -> np.ndarray:
+        """Return x, (..., X), of state vectors (..., D); what is held is as in `first`."""
+        seen = vectors[..., self.columns] * self.scale
+        if first is None:
+            return seen
+        return np.where(self.held, first[..., self.columns] * self.scale, seen)
 
 
 def _take_features(state: State, take: Take, metres: float) -> dict[str, float]:

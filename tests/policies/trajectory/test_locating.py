@@ -34,7 +34,9 @@ def layout(told: list[float]) -> tuple[State, Sight]:
     places = {"end_effector": np.arange(3)}
     places |= {f"front/{k}": 3 + 2 * (k - 1) + np.arange(2) for k in (1, 2, 3)}
     features = dict.fromkeys(list(places)[1:], 1.0)
-    sight = Sight(np.arange(9), np.array([1.0] * 3 + [SCALE] * 6), places, features)
+    sight = Sight(
+        np.arange(9), np.array([1.0] * 3 + [SCALE] * 6), places, features, np.zeros(9, bool)
+    )
     return state, sight
 
 
@@ -84,7 +86,7 @@ def test_a_found_thing_costs_least_with_the_hand_behind_it_and_the_thing_at_its_
     assert where.goal is not None
     found: dict[str, Found] = find(state, where, sight)
     goal = {name: sight.see(where.goal)[sight.places[name]] for name in sight.features}
-    cost = objective(where, sight, goal, found, Weights(), 2)
+    cost = objective(where, sight, goal, found, None, Weights(), 2)
     ahead = (GOAL - BLOCK) / np.linalg.norm(GOAL - BLOCK)
 
     def at_the_end(hand: np.ndarray, block: np.ndarray) -> float:
