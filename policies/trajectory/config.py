@@ -27,7 +27,7 @@ class Config:
     shows once. auto: the aims, where the task has any."""
     begin: str = ""
     """Run folder of a policy of such trajectories to begin with, such as one without vision; not
-    where feature points tell where the things to be pushed are (`locating.find`)."""
+    where feature points tell where things are (`policies.trajectory.locating`)."""
     variance: float = 0.3
     """Of the first controller's actions, in units of the action range."""
     bound: float = 1.0

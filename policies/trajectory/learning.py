@@ -122,14 +122,15 @@ class Learning:
             self._config.weights,
             self._steps,
         )
-        first = self._first(number, situation, anew=bool(found))
+        anew = bool(found) or self._apart[number] is not None
+        first = self._first(number, situation, anew=anew)
         return Optimiser(first, cost, prior, step)
 
     def _first(self, number: int, situation: Situation, *, anew: bool) -> Controller:
         """Return what learning begins with: another policy, what was shown, or doing nothing.
 
         `anew`: where things are is told by their points, and another policy, which saw less, has
-        habits that are hard to leave: it slips off the thing that it pushes blindly.
+        habits that are hard to leave, such as slipping off the thing that it pushes blindly.
         """
         outputs, showing = self._outputs, situation.showing
         variance = self._config.variance * np.eye(outputs)

@@ -1,11 +1,15 @@
 import numpy as np
+import pytest
+import torch
 from examples import encoder
 
 from dsae.state.estimator import StateEstimator
 from dsae.state.kalman import Noise
 from dsae.state.perception import Perception
 from policies.state import State
-from policies.trajectory.locating import Found, find
+from policies.trajectory.actor import Actor
+from policies.trajectory.landmark import Landmark
+from policies.trajectory.locating import Found, find, standing
 from policies.trajectory.objective import Weights, objective
 from policies.trajectory.sight import Sight
 from policies.trajectory.situation import Aim, Situation
@@ -98,3 +102,45 @@ def test_a_found_thing_costs_least_with_the_hand_behind_it_and_the_thing_at_its_
     assert at_the_end(GOAL - 0.01 * ahead, GOAL) < behind
     # The other point, which is the hand's, is no part of the goal.
     assert len(cost.terms) == 2 + len(found["block"].features)
+
+
+def test_what_stands_elsewhere_is_told_by_points_that_answer_alone() -> None:
+    _, sight = layout([0.99, 0.0, 0.9, 0.0])
+    sight = sight._replace(features={"front/1": 1.0, "front/2": 0.1, "front/3": 1.0})
+    rng = np.random.default_rng(0)
+    ways = rng.uniform(-0.05, 0.05, (24, 3)) * [0, 1, 1]
+
+    def look(way: np.ndarray) -> np.ndarray:
+        hand = HAND + rng.normal(scale=0.02, size=3)
+        seen = vector(hand, BLOCK + way)
+        seen[7:9] = rng.normal(scale=0.001, size=2)  # the third point stands still
+        return seen
+
+    looks = np.stack([look(way) for way in ways])
+    landmark = Landmark("hook", np.array([0, 0.05, 0.05]), ways, looks, ())
+    apart = standing(situation()._replace(landmark=landmark), sight)
+    assert apart is not None
+    assert apart.names == ("front/1",)  # the second one is the hand's
+    for way in rng.uniform(-0.05, 0.05, (5, 3)) * [0, 1, 1]:
+        seen = sight.see(look(way))
+        np.testing.assert_allclose(apart.matrix @ seen + apart.shift, way, atol=2e-3)
+
+
+def test_what_is_held_is_seen_as_in_the_beginning() -> None:
+    columns, scale = np.arange(8), np.arange(1.0, 9.0)
+    places = {"end_effector": np.arange(2), "hook": np.arange(4, 6)}
+    sight = Sight(columns, scale, places, {}, np.zeros(8, bool)).holding(["hook"])
+    first, later = np.ones(8), np.full(8, 2.0)
+    expected = scale * [2, 2, 2, 2, 1, 1, 1, 1]  # its velocity, too
+    np.testing.assert_array_equal(sight.see(later, first), expected)
+    both = np.stack([first, later])[None]
+    np.testing.assert_array_equal(sight.see(both, both[:, :1])[0], [scale, expected])
+    actor = Actor([{}], 2, 1, 8, {})
+    actor.columns.copy_(torch.from_numpy(columns))
+    actor.scale.copy_(torch.from_numpy(scale))
+    actor.held.copy_(torch.from_numpy(sight.held))
+    actor.gains.copy_(torch.arange(16.0).reshape(1, 2, 1, 8))
+    actor.act(first[None])
+    assert actor.act(later[None])[0] == pytest.approx(expected @ np.arange(8.0, 16.0))
+    actor.reset()
+    assert actor.act(later[None])[0] == pytest.approx(2 * scale @ np.arange(8.0))
