@@ -3,7 +3,7 @@
     python benchmarks/vision_loop.py --task push --seeds 2000-2009 --folder runs/loops
 
 Each seed draws an initial condition and runs `dsae learn lqr_flm TASK --encoder auto` with the
-settings that it has by default, two processes where it acts. The controllers without vision and on
+settings that it has by default. The controllers without vision and on
 what is seen are then rolled out ten times from freshly drawn arm postures, without exploration, and
 ten times more with things moved by up to 2 cm. What is finished in the folder is not run again.
 """
@@ -46,10 +46,10 @@ def roll(folder: Path, *, moved: bool = False) -> list[Outcome]:
     return outcomes
 
 
-def measure(folder: Path, task: str, seed: int, more: list[str]) -> Result:
+def measure(folder: Path, task: str, seed: int, workers: int, more: list[str]) -> Result:
     if not (folder / "loop.json").exists():
         arguments = ["learn", "lqr_flm", task, "--encoder", "auto", "--seed", str(seed)]
-        command = [sys.executable, "-m", "dsae", *arguments, "--workers", "2", *more]
+        command = [sys.executable, "-m", "dsae", *arguments, "--workers", str(workers), *more]
         threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         subprocess.run(
             [*command, "--out", str(folder)], check=True, capture_output=True,
@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--task", default="push")
     parser.add_argument("--seeds", default="2000-2009")
     parser.add_argument("--folder", type=Path, default=Path("runs/loops"))
+    parser.add_argument("--workers", type=int, default=2, help="processes that act")
     parser.add_argument("more", nargs="*", help="further arguments of dsae learn, after --")
     arguments = parser.parse_args()
     first, last = map(int, arguments.seeds.split("-"))
@@ -111,7 +112,7 @@ def main() -> None:
     results = []
     for seed in range(first, last + 1):
         folder = arguments.folder / f"{arguments.task}-{seed}"
-        results.append(measure(folder, arguments.task, seed, arguments.more))
+        results.append(measure(folder, arguments.task, seed, arguments.workers, arguments.more))
         distances = medians([results[-1].blind, results[-1].seen])
         print(f"seed {seed}: blind {distances[0]:.2f} cm, seen {distances[1]:.2f} cm", flush=True)
     print(HEAD)

@@ -17,7 +17,7 @@ NEEDS_VELOCITIES = True
 SMALL = Config(iterations=6, rollouts=5)
 FIRST = {"iterations": 8, "rollouts": 4, "moves": 0.03}
 """Settings with which it learns without vision, to collect the images an encoder is trained on."""
-SEEN = {"iterations": 18, "rollouts": 8}
+SEEN = {"iterations": 18, "rollouts": 8, "goal": 2.0}
 """Settings with which it then learns on what is seen."""
 
 

@@ -29,9 +29,13 @@ SOFT = 0.03
 BEHIND, DOWN, ARRIVED = 0.25, 0.4, 0.9
 """Shares of the time after which a robot that sees nothing is to be over the place behind what it
 pushes, to stand there, and to have pushed it to its goal."""
-NEARER = 0.015
+NEARER = 0.0075
 """Metres by which the place to push from is nearer to a thing that is seen as feature points: what
-the hand leaves to be seen of it lies on its far side."""
+the hand leaves to be seen of it lies on its far side, and a hand that stands clear learns nothing.
+"""
+TAPER = 0.9
+"""Share of the weight of standing there that is gone at the end, where a thing is seen so: the hand
+would push on past the goal."""
 TURNING = 0.05
 """Weight of a quaternion's numbers beside that of metres."""
 OVER = 0.08
@@ -118,9 +122,10 @@ def _aimed_terms(
         way = blind_way(begun, aim.place, aim.push_from, steps)
         if thing:
             beside = Offset(hand - thing.matrix, way - begun + thing.shift)
-            radius = aim.push_from - NEARER * (not told)
+            radius = aim.push_from if told else aim.push_from - NEARER
+            pushing = ~early * (1.0 if told else 1.0 - TAPER * late)
             stand = Behind(hand, thing.matrix, thing.goal, radius, SOFT, thing.shift)
-            terms += [Term(beside, weights.way * early), Term(stand, weights.way * ~early)]
+            terms += [Term(beside, weights.way * early), Term(stand, weights.way * pushing)]
         else:
             firm = np.where(early | (not sees), 1.0, weights.led)
             terms.append(Term(Offset(hand, way), weights.way * firm))
