@@ -169,9 +169,3 @@ def ramp(steps: int, power: float = 2.0, last: float = 1.0) -> np.ndarray:
     weights = (np.arange(steps + 1) / steps) ** power
     weights[-1] = last
     return weights
-
-
-def between(steps: int, begin: int, end: int) -> np.ndarray:
-    """Return weights (T + 1,): 1 from step `begin` to before step `end`, else 0."""
-    at = np.arange(steps + 1)
-    return ((at >= begin) & (at < end)).astype(np.float64)

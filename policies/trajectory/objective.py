@@ -1,8 +1,9 @@
 """What a trajectory costs, made of what is wanted and of what the state tells.
 
 - The end effector has an aim: its distance.
-- A thing is to be pushed to an aim: the end effector's distance from where it can push from, and
-  the thing's from its place, more and more (`Behind`, `ramp`).
+- A thing is to be pushed to an aim: the end effector's distance from a way over it to where it can
+  be pushed from, then from that place, which turns with the thing (`Behind`), and the thing's from
+  its goal, more and more (`ramp`). Where feature points tell where it is, they do (`locating`).
 - A way was shown: the distances of end effector, turn and gripper from it at each time, and of
   what moved from where it was brought.
 - A state of feature points: instead of the things' distances those of the points that an image of
@@ -27,8 +28,8 @@ from policies.trajectory.situation import EFFECTOR, Situation
 SOFT = 0.03
 """Metres from its goal within which the direction to push a thing into fades out."""
 BEHIND, DOWN, ARRIVED = 0.25, 0.4, 0.9
-"""Shares of the time after which a robot that sees nothing is to be over the place behind what it
-pushes, to stand there, and to have pushed it to its goal."""
+"""Shares of the time after which the hand is to be over the place behind what it pushes, to stand
+there, and, if it sees nothing, to have pushed it to its goal."""
 NEARER = 0.0075
 """Metres by which the place to push from is nearer to a thing that is seen as feature points: what
 the hand leaves to be seen of it lies on its far side, and a hand that stands clear learns nothing.
@@ -75,23 +76,39 @@ def objective(
         terms = _shown_terms(situation, sight, apart, weights, steps)
     else:
         terms = _aimed_terms(situation, sight, found, weights, steps, sees=bool(goal))
-    late = ramp(steps)
-    on_things = {name for thing in found.values() for name in thing.features}
-    for name, place in goal.items():
-        if on_things and name not in on_things:
-            continue
-        share = sight.features[name]
-        beside = Offset(sight.rows(name), place)
-        if apart:
-            told = [one for one in apart.names if one in goal]
-            if name in told or not told:
-                continue  # where the landmark stands is not to be changed
-            beside = Offset(
-                beside.matrix - np.mean([sight.rows(one) for one in told], axis=0),
-                beside.target - np.mean([goal[one] for one in told], axis=0),
-            )
-        terms.append(Term(beside, weights.goal * share * late))
-    return Cost(terms, weights.action)
+    return Cost([*terms, *_seen_terms(sight, goal, found, apart, weights, steps)], weights.action)
+
+
+def _seen_terms(
+    sight: Sight,
+    goal: Mapping[str, np.ndarray],
+    found: Mapping[str, Found],
+    apart: Displacement | None,
+    weights: Weights,
+    steps: int,
+) -> list[Term]:
+    """Return the distances of feature points from where the image of the goal has them.
+
+    Of those on things that were found, if any were. Where a landmark stands apart, they are to lie
+    beside its points as they do in that image.
+    """
+    on_things = [name for thing in found.values() for name in thing.features if name in goal]
+    told = [name for name in apart.names if name in goal] if apart else []
+    if apart and not told:
+        return []  # the landmark is told otherwise than by points, and with it where to go
+    beside: np.ndarray | float = 0.0
+    place: np.ndarray | float = 0.0
+    if told:
+        beside = np.mean([sight.rows(name) for name in told], axis=0)
+        place = np.mean([goal[name] for name in told], axis=0)
+    return [
+        Term(
+            Offset(sight.rows(name) - beside, goal[name] - place),
+            weights.goal * sight.features[name] * ramp(steps),
+        )
+        for name in on_things or goal
+        if name not in told
+    ]
 
 
 def _aimed_terms(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from policies.trajectory.costs import Behind, Cost, Offset, Residual, Term, between, ramp
+from policies.trajectory.costs import Behind, Cost, Offset, Residual, Term, ramp
 from policies.trajectory.dynamics import Rollouts
 from policies.trajectory.gaussian import Trajectory
 
@@ -89,4 +89,3 @@ def test_a_quadratic_cost_is_expanded_exactly() -> None:
 def test_weights_over_time() -> None:
     np.testing.assert_allclose(ramp(4), [0, 1 / 16, 1 / 4, 9 / 16, 1])
     np.testing.assert_allclose(ramp(2, 1.0, last=5), [0, 0.5, 5])
-    np.testing.assert_allclose(between(4, 1, 3), [0, 1, 1, 0, 0])
