@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 import envs
 from dsae.commands import environments, opengl
 from policies import evaluation
-from policies.evaluation import make_env, run_episode, wilson_interval
+from policies.evaluation import Outcome, make_env, run_episode, wilson_interval
 from policies.learner import Problem
 from policies.learners import lqr_flm
 from policies.policy import Policy, Task
@@ -53,15 +53,20 @@ def learn(task: str, seed: int) -> tuple[Policy, float, int]:
         return policy, time.process_time() - begin, int(rows[-1]["rollouts"])
 
 
+def roll(policy: Policy, *, moved: bool = False) -> list[Outcome]:
+    """Roll the mean controller out; with `moved` with things elsewhere, if they can stand there."""
+    if moved and not policy.actor.moves:
+        return []
+    env = make_env(policy)
+    trials = evaluation.trials(policy.actor, range(FRESH, FRESH + EPISODES), moved=moved)
+    outcomes = [run_episode(env, policy.actor, trial) for trial in trials]
+    env.close()
+    return outcomes
+
+
 def measure(task: str, seed: int) -> Result:
     policy, seconds, rollouts = learn(task, seed)
-    env = make_env(policy)
-    seeds = range(FRESH, FRESH + EPISODES)
-    still, moved = (
-        [run_episode(env, policy.actor, t) for t in evaluation.trials(policy.actor, seeds, moved=m)]
-        for m in (False, True)
-    )
-    env.close()
+    still, moved = roll(policy), roll(policy, moved=True)
     return Result(
         [one.distance for one in still],
         sum(one.success for one in still),

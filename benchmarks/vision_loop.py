@@ -18,13 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from trajectories import EPISODES, roll
 
 from dsae.commands import opengl
-from policies import evaluation, policy
-from policies.evaluation import Outcome, make_env, run_episode, wilson_interval
-
-EPISODES = 10
-FRESH = 2_000_000
+from policies import policy
+from policies.evaluation import Outcome, wilson_interval
 
 
 class Result(NamedTuple):
@@ -33,17 +31,6 @@ class Result(NamedTuple):
     moved: list[Outcome]
     rollouts: int
     minutes: float
-
-
-def roll(folder: Path, *, moved: bool = False) -> list[Outcome]:
-    learned = policy.load(folder)
-    if moved and not learned.actor.moves:
-        return []
-    trials = evaluation.trials(learned.actor, range(FRESH, FRESH + EPISODES), moved=moved)
-    env = make_env(learned)
-    outcomes = [run_episode(env, learned.actor, trial) for trial in trials]
-    env.close()
-    return outcomes
 
 
 def measure(folder: Path, task: str, seed: int, workers: int, more: list[str]) -> Result:
@@ -56,10 +43,11 @@ def measure(folder: Path, task: str, seed: int, workers: int, more: list[str]) -
             env={**os.environ, **threads},
         )  # fmt: skip
     counts = json.loads((folder / "loop.json").read_text())
+    learned = policy.load(folder)
     return Result(
-        roll(folder / "blind"),
-        roll(folder),
-        roll(folder, moved=True),
+        roll(policy.load(folder / "blind")),
+        roll(learned),
+        roll(learned, moved=True),
         sum(counts["rollouts"].values()),
         counts["total_seconds"] / 60,
     )
