@@ -56,11 +56,19 @@ def trials(actor: Actor, seeds: Sequence[int], *, moved: bool = False) -> list[T
         options = dict(actor.conditions[number])
         if moved:
             rng = np.random.default_rng([MOVED_STREAM, seed])
-            for name, half in actor.moves.items():
-                shift = rng.uniform(-1, 1, len(half)) * half
-                options[name] = (np.asarray(options[name]) + shift).tolist()
+            options = elsewhere(options, actor.moves, rng)
         made.append(Trial(seed, number, options))
     return made
+
+
+def elsewhere(
+    options: Mapping[str, Any], moves: Mapping[str, Any], rng: np.random.Generator
+) -> dict[str, Any]:
+    """Return reset options with what `moves` names shifted evenly within its half-widths."""
+    return {**options} | {
+        name: (np.asarray(options[name]) + rng.uniform(-1, 1, len(half)) * half).tolist()
+        for name, half in moves.items()
+    }
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import torch
 
 from dsae.state.goals import Goal
 from policies.actor import Actor as BaseActor
+from policies.trajectory.sight import Sight
 
 
 class Actor(BaseActor):
@@ -73,6 +74,10 @@ class Actor(BaseActor):
             "ends": self._ends,
         }
 
+    @property
+    def _sight(self) -> Sight:
+        return Sight(self.columns.numpy(), self.scale.numpy(), {}, {}, self.held.numpy())
+
     def reset(self, condition: int = 0) -> None:
         """Begin with the first step of a condition's controller."""
         self._condition, self._step = condition, 0
@@ -82,10 +87,10 @@ class Actor(BaseActor):
         """Return the mean actions of the next step, float32 (N, A), for states (N, D)."""
         step = min(self._step, self.steps - 1)
         self._step += 1
-        seen = np.asarray(states, np.float64)[:, self.columns.numpy()] * self.scale.numpy()
+        states = np.asarray(states, np.float64)
         if self._first is None:
-            self._first = seen
-        seen = np.where(self.held.numpy(), self._first, seen)
+            self._first = states
+        seen = self._sight.see(states, self._first)
         gain = self.gains[self._condition, step].numpy()
         offset = self.offsets[self._condition, step].numpy()
         return (seen @ gain.T + offset).astype(np.float32)

@@ -14,6 +14,7 @@ import numpy as np
 
 from data.controllers import task_name
 from policies.errors import PolicyError
+from policies.evaluation import elsewhere
 
 LOOKS = 24
 """Times that it is put elsewhere and looked at, the arm standing a little elsewhere, too."""
@@ -88,15 +89,16 @@ def measure(
     rng = np.random.default_rng([LOOK, seed])
     ways, looks, alike = [], [], set(begun)
     for look in range(LOOKS):
-        way = rng.uniform(-1, 1, len(place)) * half
-        there = {**options, option: (place + way).tolist()}
+        there = elsewhere(options, {option: half}, rng)
+        way = np.zeros(3)
+        way[: len(spread)] = (there[option] - place)[: len(spread)]
         state, _ = env.reset(seed=seed + look, options=there)
-        ways.append(np.append(way[:3], np.zeros(3 - len(way[:3]))))
+        ways.append(way)
         looks.append(state.astype(np.float64))
         points = world.points()
         alike &= {
             name
             for name in points
-            if np.linalg.norm(points[name] - begun[name] - ways[-1]) < ALIKE * half.max()
+            if np.linalg.norm(points[name] - begun[name] - way) < ALIKE * half.max()
         }
     return Landmark(option, half, np.stack(ways), np.stack(looks), tuple(sorted(alike)))

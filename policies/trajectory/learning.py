@@ -10,6 +10,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from policies import policy
+from policies.evaluation import elsewhere
 from policies.learner import Problem
 from policies.policy import Policy
 from policies.trajectory import records
@@ -19,7 +20,7 @@ from policies.trajectory.config import Config
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
 from policies.trajectory.locating import find, standing
-from policies.trajectory.objective import goal_of, goals_of, lasting, objective
+from policies.trajectory.objective import Seen, goal_of, goals_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
 from policies.trajectory.sight import Sight
@@ -111,18 +112,13 @@ class Learning:
         )
 
     def _optimiser(self, number: int, situation: Situation, prior: Prior, step: Step) -> Optimiser:
-        found = find(self._state, situation, self._sight)
-        goal = goal_of(self._state, situation, self._sight)
-        cost = objective(
-            situation,
-            self._sight,
-            goal,
-            found,
+        seen = Seen(
+            goal_of(self._state, situation, self._sight),
+            find(self._state, situation, self._sight),
             self._apart[number],
-            self._config.weights,
-            self._steps,
         )
-        anew = bool(found) or self._apart[number] is not None
+        cost = objective(situation, self._sight, seen, self._config.weights, self._steps)
+        anew = bool(seen.found) or seen.apart is not None
         first = self._first(number, situation, anew=anew)
         return Optimiser(first, cost, prior, step)
 
@@ -175,9 +171,7 @@ class Learning:
         seed = int(rng.integers(2**31))
         options, landmark = course.situation.options, course.situation.landmark
         if landmark:
-            half = landmark.spread
-            place = np.array(options[landmark.option]) + rng.uniform(-1, 1, len(half)) * half
-            options = {**options, landmark.option: place.tolist()}
+            options = elsewhere(options, {landmark.option: landmark.spread}, rng)
         return Order(controller, self._sight, shocks, seed, options)
 
     def _choose(self, sampler: Sampler) -> list[Controller]:

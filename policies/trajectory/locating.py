@@ -36,7 +36,7 @@ class Found(NamedTuple):
     shift: np.ndarray
     """c, (3,)."""
     goal: np.ndarray
-    """Where it is to be, as the image of the goal shows it, (3,)."""
+    """Where it is to be, at the height of the beginning, (3,)."""
 
 
 class Displacement(NamedTuple):
@@ -58,10 +58,10 @@ def find(state: State, situation: Situation, sight: Sight) -> dict[str, Found]:
     """
     if state.estimator is None or situation.goal is None:
         return {}
-    found = {}
+    found, measures = {}, _measures(state)
     for aim in situation.aims:
         if aim.push_from and aim.point not in sight.places:
-            thing = _found(aim, situation, sight, _measures(state))
+            thing = _found(aim, situation, sight, measures)
             if thing:
                 found[aim.point] = thing
     return found
@@ -116,29 +116,22 @@ def _found(
     begun = situation.points[aim.point]
     way = (aim.place - begun)[:2]
     first, last = sight.see(situation.start), sight.see(situation.goal)
-    parts = []
+    names, matrices = [], []
     for name in sight.features:
         measure = measures.get(name.rpartition("/")[0])
         if measure is None:
             continue
-        rows = measure @ sight.rows(name) / sight.scale[sight.places[name]][:, None]
-        moved = rows @ (last - first)
-        if np.linalg.norm(moved - way) <= ALIKE * np.linalg.norm(way):
+        rows = sight.rows(name)
+        measure = measure / sight.scale[sight.places[name]]
+        apart = rows @ (last - first)
+        missed = way - measure @ apart
+        if np.linalg.norm(missed) <= ALIKE * np.linalg.norm(way):
             # Both ends of the way are known: what the map misses between them is added to it.
-            apart = last - first
-            seen = sight.places[name]
-            apart = np.where(np.isin(np.arange(len(apart)), seen), apart, 0.0)
-            rows = rows + np.outer(way - moved, apart) / (apart @ apart)
-            parts.append((name, rows, begun[:2] - rows @ first, begun[:2] + way))
-    if not parts:
+            names.append(name)
+            matrices.append((measure + np.outer(missed, apart) / (apart @ apart)) @ rows)
+    if not names:
         return None
-    names, rows, shifts, goals = zip(*parts, strict=True)
     matrix = np.zeros((3, len(sight.columns)))
-    matrix[:2] = np.mean(rows, axis=0)
-    height = begun[2]
-    return Found(
-        tuple(names),
-        matrix,
-        np.append(np.mean(shifts, axis=0), height),
-        np.append(np.mean(goals, axis=0), height),
-    )
+    matrix[:2] = np.mean(matrices, axis=0)
+    goal = np.append(aim.place[:2], begun[2])
+    return Found(tuple(names), matrix, begun - matrix @ first, goal)

@@ -14,6 +14,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -57,41 +58,31 @@ class Weights:
     """Of ½ u²."""
 
 
-def objective(
-    situation: Situation,
-    sight: Sight,
-    goal: Mapping[str, np.ndarray],
-    found: Mapping[str, Found],
-    apart: Displacement | None,
-    weights: Weights,
-    steps: int,
-) -> Cost:
-    """Return the cost of a trajectory of so many steps.
+class Seen(NamedTuple):
+    """What is seen of the goal, and of where things are."""
 
-    `goal` tells where feature points shall be, in the unit of the controller's state (`goal_of`),
-    `found` which of them lie on a thing that is to be brought somewhere (`locating.find`), `apart`
-    where a landmark stands (`standing`).
-    """
-    if situation.led:
-        terms = _shown_terms(situation, sight, apart, weights, steps)
-    else:
-        terms = _aimed_terms(situation, sight, found, weights, steps, sees=bool(goal))
-    return Cost([*terms, *_seen_terms(sight, goal, found, apart, weights, steps)], weights.action)
+    goal: Mapping[str, np.ndarray]
+    """Where feature points shall be, in the unit of the controller's state (`goal_of`)."""
+    found: Mapping[str, Found]
+    """The things to be brought somewhere that such points tell (`locating.find`)."""
+    apart: Displacement | None
+    """Where a landmark stands (`locating.standing`)."""
 
 
-def _seen_terms(
-    sight: Sight,
-    goal: Mapping[str, np.ndarray],
-    found: Mapping[str, Found],
-    apart: Displacement | None,
-    weights: Weights,
-    steps: int,
-) -> list[Term]:
+def objective(situation: Situation, sight: Sight, seen: Seen, weights: Weights, steps: int) -> Cost:
+    """Return the cost of a trajectory of so many steps."""
+    led = _shown_terms if situation.led else _aimed_terms
+    terms = led(situation, sight, seen, weights, steps)
+    return Cost([*terms, *_seen_terms(sight, seen, weights, steps)], weights.action)
+
+
+def _seen_terms(sight: Sight, seen: Seen, weights: Weights, steps: int) -> list[Term]:
     """Return the distances of feature points from where the image of the goal has them.
 
     Of those on things that were found, if any were. Where a landmark stands apart, they are to lie
     beside its points as they do in that image.
     """
+    goal, found, apart = seen
     on_things = [name for thing in found.values() for name in thing.features if name in goal]
     told = [name for name in apart.names if name in goal] if apart else []
     if apart and not told:
@@ -112,13 +103,7 @@ def _seen_terms(
 
 
 def _aimed_terms(
-    situation: Situation,
-    sight: Sight,
-    found: Mapping[str, Found],
-    weights: Weights,
-    steps: int,
-    *,
-    sees: bool,
+    situation: Situation, sight: Sight, seen: Seen, weights: Weights, steps: int
 ) -> list[Term]:
     """Return the distances of what is to be brought somewhere, and of what brings it there."""
     hand, late = sight.rows(EFFECTOR), ramp(steps)
@@ -128,7 +113,7 @@ def _aimed_terms(
         if aim.point == EFFECTOR:
             terms.append(Term(Offset(hand, aim.place), weights.goal * np.ones(steps + 1)))
             continue
-        told, thing = aim.point in sight.places, found.get(aim.point)
+        told, thing = aim.point in sight.places, seen.found.get(aim.point)
         if told:
             rows = sight.rows(aim.point)
             terms.append(Term(Offset(rows, aim.place), weights.goal * late))
@@ -144,28 +129,28 @@ def _aimed_terms(
             stand = Behind(hand, thing.matrix, thing.goal, radius, SOFT, thing.shift)
             terms += [Term(beside, weights.way * early), Term(stand, weights.way * pushing)]
         else:
-            firm = np.where(early | (not sees), 1.0, weights.led)
+            firm = np.where(early | (not seen.goal), 1.0, weights.led)
             terms.append(Term(Offset(hand, way), weights.way * firm))
     return terms
 
 
 def _shown_terms(
-    situation: Situation, sight: Sight, apart: Displacement | None, weights: Weights, steps: int
+    situation: Situation, sight: Sight, seen: Seen, weights: Weights, steps: int
 ) -> list[Term]:
     """Return the distances of the hand from the way that was shown, and of things from theirs.
 
     Where a landmark stands `apart`, the way is moved with it.
     """
     assert situation.showing is not None
-    always, showing = np.ones(steps + 1), situation.showing
-    seen = lasting(sight.see(showing.states), steps + 1)
+    always, apart = np.ones(steps + 1), seen.apart
+    shown = lasting(sight.see(situation.showing.states), steps + 1)
     parts = {EFFECTOR: always, TURN: TURNING * always, GRIPPER: always}
     parts |= {name: weights.goal / weights.way * ramp(steps) for name in situation.moved}
     terms = []
     for name, share in parts.items():
         if name not in sight.places or (apart and name in apart.names):
             continue
-        matrix, target = sight.rows(name), seen[:, sight.places[name]]
+        matrix, target = sight.rows(name), shown[:, sight.places[name]]
         if apart and name not in (TURN, GRIPPER):
             matrix, target = matrix - apart.matrix, target + apart.shift
         terms.append(Term(Offset(matrix, target), weights.way * share))

@@ -96,14 +96,13 @@ def roll(env: gymnasium.Env[np.ndarray, Any], order: Order) -> Rollout:
     factors = controller.factors()
     state, info = env.reset(seed=order.seed, options=order.options)
     states, actions, cut, ended = [state], [], 0.0, False
+    first = state.astype(np.float64)
     for step in range(controller.steps):
         if ended:
             states.append(states[-1])
             actions.append(np.zeros(len(low)))
             continue
-        mean = controller.mean(
-            step, order.sight.see(state.astype(np.float64), states[0].astype(np.float64))
-        )
+        mean = controller.mean(step, order.sight.see(state.astype(np.float64), first))
         wanted = mean + factors[step] @ order.noise[step]
         action = np.clip(wanted, low, high)
         cut += float(np.mean(action != wanted))

@@ -17,7 +17,7 @@ from policies.policy import Policy, Task
 from policies.trajectory.beginning import carried_over
 from policies.trajectory.learning import Learning
 from policies.trajectory.locating import standing
-from policies.trajectory.objective import Weights, blind_way, objective
+from policies.trajectory.objective import Seen, Weights, blind_way, objective
 from policies.trajectory.sight import Sight
 from policies.trajectory.situation import look, pictured
 
@@ -149,7 +149,9 @@ def test_a_hook_that_stands_elsewhere_is_measured_and_the_way_moves_with_it() ->
     seen = sight.see(start.astype(float))
     np.testing.assert_allclose(apart.matrix @ seen + apart.shift, by, atol=1e-3)
     # A hand that goes the way that was shown, moved with the hook, costs least.
-    cost = objective(situation, sight, {}, {}, apart, Weights(), len(situation.showing.actions))
+    cost = objective(
+        situation, sight, Seen({}, {}, apart), Weights(), len(situation.showing.actions)
+    )
     path = sight.see(situation.showing.states)
     moved = path.copy()
     moved[:, sight.places["end_effector"]] += by

@@ -10,7 +10,7 @@ from policies.state import State
 from policies.trajectory.actor import Actor
 from policies.trajectory.landmark import Landmark
 from policies.trajectory.locating import Found, find, standing
-from policies.trajectory.objective import Weights, objective
+from policies.trajectory.objective import Seen, Weights, objective
 from policies.trajectory.sight import Sight
 from policies.trajectory.situation import Aim, Situation
 
@@ -90,7 +90,7 @@ def test_a_found_thing_costs_least_with_the_hand_behind_it_and_the_thing_at_its_
     assert where.goal is not None
     found: dict[str, Found] = find(state, where, sight)
     goal = {name: sight.see(where.goal)[sight.places[name]] for name in sight.features}
-    cost = objective(where, sight, goal, found, None, Weights(), 2)
+    cost = objective(where, sight, Seen(goal, found, None), Weights(), 2)
     ahead = (GOAL - BLOCK) / np.linalg.norm(GOAL - BLOCK)
 
     def at_the_end(hand: np.ndarray, block: np.ndarray) -> float:
