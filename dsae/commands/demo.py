@@ -21,6 +21,7 @@ from dsae.commands.command_line import pairs
 from dsae.commands.demo_report import ENCODERS, SEARCHES, STATES, gather, summary, write_page
 from dsae.commands.options import Seed, runtime
 from dsae.commands.stages import Stage, Stages
+from dsae.commands.vision_loop import PRESENCE
 from policies.learners import lqr_flm
 
 
@@ -109,8 +110,7 @@ def plan(options: Options, size: Size) -> list[Stage]:
                   arguments=("evaluate", str(folder), "--threads", "1")),
         ]  # fmt: skip
     drawn = ("overlay", str(out / "encoder-dsae"), "--out", str(out / "overlay.mp4"), "--overwrite")
-    judge = ("state", str(out / "encoder-dsae"), "--threads", "1", "--set",
-             f"prune={str(size.prune).lower()}", "--out", str(out / "state-dsae"))  # fmt: skip
+    judge = _judge(out, size, "state-dsae")
     believed = ("overlay", str(out / "state-dsae"), "--goal", "last", "--out",
                 str(out / "state.mp4"), "--overwrite")  # fmt: skip
     stages += [
@@ -125,8 +125,18 @@ def plan(options: Options, size: Size) -> list[Stage]:
     return stages + _search_stages(options, size)
 
 
+def _judge(out: Path, size: Size, folder: str, **settings: Any) -> tuple[str, ...]:
+    """Return the command that makes a state of the spatial autoencoder's points."""
+    chosen = {"prune": size.prune, **settings}
+    return ("state", str(out / "encoder-dsae"), "--threads", "1", *pairs("--set", chosen), "--out",
+            str(out / folder))  # fmt: skip
+
+
 def _search_stages(options: Options, size: Size) -> list[Stage]:
-    """Return the optimisation of a trajectory on each state; all begin where no vision ended."""
+    """Return the optimisation of a trajectory on each state; all begin where no vision ended.
+
+    The points' state is made as the loop makes it, of the same encoder.
+    """
     out = options.out
     first = out / "search-first"
 
@@ -138,6 +148,9 @@ def _search_stages(options: Options, size: Size) -> list[Stage]:
     stages = [
         Stage(name="search-first", title="optimising a trajectory without vision, to begin with",
               arguments=search(first, "blind", lqr_flm.FIRST), run_folder=first),
+        Stage(name="state-search", title="fitting filters to what the hand half hides",
+              arguments=_judge(out, size, SEARCHES["dsae"], presence=PRESENCE),
+              needs=("train-dsae",), run_folder=out / SEARCHES["dsae"]),
     ]  # fmt: skip
     for state, source in SEARCHES.items():
         folder = out / f"search-{state}"
@@ -147,7 +160,7 @@ def _search_stages(options: Options, size: Size) -> list[Stage]:
                 name=f"search-{state}", title=f"optimising a trajectory on {state}",
                 arguments=search(folder, str(out / source) if learned else source,
                                  {**lqr_flm.SEEN, "begin": str(first)}),
-                needs=("search-first", *(("state",) if learned else ())),
+                needs=("search-first", *(("state-search",) if learned else ())),
                 run_folder=folder,
             )
         )  # fmt: skip

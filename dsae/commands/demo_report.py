@@ -26,7 +26,7 @@ STATES = {
     "blind": ("no vision", "knows nothing about the block"),
 }
 ENCODERS = ("dsae", "vae")
-SEARCHES = {"oracle": "oracle", "dsae": "state-dsae", "blind": "blind"}
+SEARCHES = {"oracle": "oracle", "dsae": "state-search", "blind": "blind"}
 """What trajectories are optimised on (`lqr_flm`), with the folder of those that are learned."""
 _SUCCESS_KEYS = ("successes", "episodes", "success_rate", "interval95", "median_distance_m")
 

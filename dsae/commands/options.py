@@ -93,7 +93,9 @@ def _parser(kind: Any, verb: str, about: str) -> argparse.ArgumentParser:
         text = help_texts.get(field.name, "").replace("%", "%%")
         if field.name in PAIRS:
             flag = PAIRS[field.name]
-            parser.add_argument(flag, dest=field.name, nargs="+", metavar="KEY=VALUE", help=text)
+            parser.add_argument(
+                flag, dest=field.name, nargs="+", action="extend", metavar="KEY=VALUE", help=text
+            )
         elif field.metadata.get("positional"):
             parser.add_argument(field.name, nargs="?", help=text)
         elif field.type is bool:

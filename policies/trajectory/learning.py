@@ -107,9 +107,13 @@ class Learning:
                 vectors += list(situation.showing.states)
         felt = env.unwrapped.observation_space.spaces.get("joint_position")
         joints = felt is not None and self._outputs >= felt.shape[0]  # torques act on them
-        return Sight.of(
+        sight = Sight.of(
             self._state, known, np.stack(vectors), known.moved, self._config.metres, joints=joints
         )
+        on_things = {
+            name for one in find(self._state, known, sight).values() for name in one.features
+        }
+        return sight.without(sight.features.keys() - on_things) if on_things else sight
 
     def _optimiser(self, number: int, situation: Situation, prior: Prior, step: Step) -> Optimiser:
         seen = Seen(

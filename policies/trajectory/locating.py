@@ -14,7 +14,7 @@ from policies.state import State
 from policies.trajectory.sight import Sight
 from policies.trajectory.situation import Aim, Situation
 
-MEASURES = 0.8
+MEASURES = 0.9
 """Share of a point's place that the end effector's must tell for the point to be on the hand."""
 ALIKE = 0.4
 """Share of the way that a thing is to be brought by which a point of it may seem to miss it."""
@@ -98,14 +98,17 @@ def standing(situation: Situation, sight: Sight) -> Displacement | None:
 def _measures(state: State) -> dict[str, np.ndarray]:
     """Return by camera how far on the table a place in the image is, (2, 2) in metres per place.
 
-    A camera that sees no point on the hand tells nothing.
+    By the kept point on the hand that moves most as that does: one further up the arm, or one that
+    slides along the image's edge, moves less. A camera that sees none tells nothing.
     """
     assert state.estimator is not None
     measures = {}
     for camera, perception in state.estimator.perceptions.items():
-        hand = int(np.argmax(perception.told))
-        if perception.told[hand] >= MEASURES and len(perception.axes) == 2:
-            measures[camera] = np.linalg.pinv(perception.slopes[hand][:, :2])
+        hand = perception.kept & (perception.told >= MEASURES)
+        if hand.any() and len(perception.axes) == 2:
+            slopes = perception.slopes[hand][:, :, :2]
+            widest = slopes[np.argmax(np.abs(np.linalg.det(slopes)))]
+            measures[camera] = np.linalg.pinv(widest)
     return measures
 
 

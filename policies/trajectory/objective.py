@@ -19,11 +19,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dsae.state.goals import Goal
-from dsae.state.layout import slices
 from policies.state import State
 from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
 from policies.trajectory.locating import Displacement, Found
-from policies.trajectory.sight import GRIPPER, ON_HAND, TURN, Sight
+from policies.trajectory.sight import GRIPPER, TURN, Sight, on_hand, seen_in
 from policies.trajectory.situation import EFFECTOR, Situation
 
 SOFT = 0.03
@@ -95,7 +94,7 @@ def _seen_terms(sight: Sight, seen: Seen, weights: Weights, steps: int) -> list[
     return [
         Term(
             Offset(sight.rows(name) - beside, goal[name] - place),
-            weights.goal * sight.features[name] * ramp(steps),
+            weights.goal * (1.0 if on_things else sight.features[name]) * ramp(steps),
         )
         for name in on_things or goal
         if name not in told
@@ -170,16 +169,11 @@ def goals_of(state: State, situation: Situation) -> dict[str, Goal]:
     """
     if state.estimator is None or situation.goal is None:
         return {}
-    last, at, goals = situation.goal, slices(state.layout), {}
+    goals, own = {}, on_hand(state, situation)
     for camera, perception in state.estimator.perceptions.items():
-        part = next(
-            part.name
-            for part in state.estimator.layout
-            if part.name.startswith(f"{camera}/") and state.estimator.is_place(part.name)
-        )
         points = np.array(perception.usual)  # (K, d)
-        points[perception.kept] = last[at[part]].reshape(-1, points.shape[1])
-        goals[camera] = Goal(points, perception.kept & (perception.told <= ON_HAND))
+        points[perception.kept] = seen_in(state, situation.goal, camera)
+        goals[camera] = Goal(points, perception.kept & ~own[camera])
     return goals
 
 

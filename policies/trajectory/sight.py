@@ -1,6 +1,6 @@
 """What of a state vector a trajectory's controller sees, and where in it things are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -13,6 +13,9 @@ from policies.trajectory.situation import EFFECTOR, Situation
 
 ON_HAND = 0.6
 """Share of a point's place that the end effector's tells, above which it is the robot's own."""
+STAYED = 1 / 16
+"""Halves of the image's shorter side, two pixels of 64, by which a point of the robot may seem to
+move where the robot stays."""
 TURNS = 0.02
 """Spread of a quaternion's number above which the hand is taken to turn."""
 JOINTS = ("joint_position", "joint_velocity")
@@ -82,7 +85,7 @@ class Sight(NamedTuple):
                 place, velocity = at[OBJECTS].start + 3 * number, at[OBJECT_VELOCITY].start
                 take(list(range(place, place + 3)), name=thing)
                 take([velocity + 3 * number + i for i in range(3)])
-        features = _take_features(state, take, metres) if state.estimator else {}
+        features = _take_features(state, situation, take, metres) if state.estimator else {}
         return cls(
             np.array(columns), np.array(scale), places, features, np.zeros(len(columns), bool)
         )
@@ -92,6 +95,24 @@ class Sight(NamedTuple):
         matrix = np.zeros((len(self.places[name]), len(self.columns)))
         matrix[np.arange(len(matrix)), self.places[name]] = 1.0
         return matrix
+
+    def without(self, names: Collection[str]) -> Self:
+        """Return the same without some feature points and their velocities."""
+        dropped = np.zeros(len(self.columns), bool)
+        for name in names:
+            place = self.places[name]
+            dropped[place] = dropped[place + len(place)] = True
+        after = np.cumsum(~dropped) - 1
+        places = {name: after[place] for name, place in self.places.items() if name not in names}
+        features = {name: share for name, share in self.features.items() if name not in names}
+        kept = ~dropped
+        return self._replace(
+            columns=self.columns[kept],
+            scale=self.scale[kept],
+            places=places,
+            features=features,
+            held=self.held[kept],
+        )
 
     def holding(self, names: Sequence[str]) -> Self:
         """Return the same with the places of some things remembered, and their velocities."""
@@ -109,23 +130,54 @@ class Sight(NamedTuple):
         return np.where(self.held, first[..., self.columns] * self.scale, seen)
 
 
-def _take_features(state: State, take: Take, metres: float) -> dict[str, float]:
+def seen_in(state: State, vector: np.ndarray, camera: str) -> np.ndarray:
+    """Return where a state vector (D,) has the kept points of a camera, (P, d)."""
+    assert state.estimator is not None
+    size = len(state.estimator.perceptions[camera].axes)
+    return vector[_parts(state, camera)[0]].reshape(-1, size)
+
+
+def on_hand(state: State, situation: Situation) -> dict[str, np.ndarray]:
+    """Return which points of each camera are the robot's own, bool (K,): those that its hand tells.
+
+    A thing that the hand pushes all the time is told by it, too. But where things were put where
+    they shall be, the arm stood as in the beginning: what moved between the images is a thing.
+    """
+    assert state.estimator is not None
+    found = {}
+    for camera, perception in state.estimator.perceptions.items():
+        own = perception.told > ON_HAND
+        if situation.goal is not None and not situation.led:
+            first, last = (seen_in(state, v, camera) for v in (situation.start, situation.goal))
+            own[perception.kept] &= np.linalg.norm(last - first, axis=1) <= STAYED
+        found[camera] = own
+    return found
+
+
+def _take_features(
+    state: State, situation: Situation, take: Take, metres: float
+) -> dict[str, float]:
     """See each camera's kept points, and their velocities, but for those on the hand."""
     assert state.estimator is not None
-    at, shares = slices(state.layout), {}
+    own, shares = on_hand(state, situation), {}
     for camera, perception in state.estimator.perceptions.items():
         size = len(perception.axes)
-        places, velocities = (
-            at[part.name].start
-            for part in state.estimator.layout
-            if part.name.startswith(f"{camera}/")
-        )
+        places, velocities = (part.start for part in _parts(state, camera))
         for order, point in enumerate(np.flatnonzero(perception.kept)):
-            told = float(perception.told[point])
-            if told > ON_HAND:
+            if own[camera][point]:
                 continue
             name = f"{camera}/{point}"
             take([places + size * order + i for i in range(size)], metres, name)
             take([velocities + size * order + i for i in range(size)], metres)
-            shares[name] = 1.0 - told
+            shares[name] = 1.0 - float(perception.told[point])
     return shares
+
+
+def _parts(state: State, camera: str) -> tuple[slice, slice]:
+    """Return where in a state vector a camera's places are, and their velocities."""
+    assert state.estimator is not None
+    at = slices(state.layout)
+    places, velocities = (
+        at[part.name] for part in state.estimator.layout if part.name.startswith(f"{camera}/")
+    )
+    return places, velocities

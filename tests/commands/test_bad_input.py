@@ -212,6 +212,8 @@ def test_settings_on_the_command_line_join_those_of_the_file(
     assert re.search(r"settings = \[1, 2\]: not keys and values", fail(call, made, capsys))
     (tmp_path / "mine.yaml").write_text("settings:")  # nothing below it
     assert "points = 'few'" in fail(call, made, capsys)
+    again = "train dsae DATA --set points=few --set slowness=1"
+    assert "points = 'few'" in fail(again, made, capsys)
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "no episode", "version"])

@@ -11,7 +11,7 @@ from policies.trajectory.actor import Actor
 from policies.trajectory.landmark import Landmark
 from policies.trajectory.locating import Found, find, standing
 from policies.trajectory.objective import Seen, Weights, objective
-from policies.trajectory.sight import Sight
+from policies.trajectory.sight import Sight, on_hand
 from policies.trajectory.situation import Aim, Situation
 
 CAMERA = np.array([[0.0, 3.0, 0.1], [2.0, 0.3, -2.0]])
@@ -75,6 +75,48 @@ def test_both_ends_of_the_way_are_right_where_the_hand_measures_a_little_wrong()
     for place in (BLOCK, GOAL):
         seen = sight.see(vector(HAND, place))
         np.testing.assert_allclose(thing.matrix @ seen + thing.shift, place, atol=1e-9)
+
+
+def test_the_hand_is_measured_by_the_point_that_goes_all_the_way_with_it() -> None:
+    state, sight = layout([0.95, 0.1, 0.99, 0.0])
+    assert state.estimator is not None
+    seen = state.estimator.perceptions["front"]
+    seen.slopes[2] = CAMERA * [[1.0], [0.3]]  # further up the arm, told by the hand even better
+    thing = find(state, situation(), sight)["block"]
+    half = sight.see(vector(HAND, (BLOCK + GOAL) / 2))
+    np.testing.assert_allclose(thing.matrix @ half + thing.shift, (BLOCK + GOAL) / 2, atol=1e-9)
+    seen.kept[0] = False
+    other = find(state, situation(), sight).get("block")
+    assert other is None or not np.allclose(other.matrix, thing.matrix)
+
+
+def test_what_moves_to_its_goal_while_the_arm_stands_is_not_the_hand() -> None:
+    state, _ = layout([0.99, 0.8, 0.9, 0.0])
+    assert state.estimator is not None
+    state = State(state.estimator.layout, state.estimator)
+
+    def seen(hand: np.ndarray, block: np.ndarray) -> np.ndarray:
+        points = [image(hand), image(block), image(hand), image(block)]
+        return np.concatenate([*points, np.zeros(8)])
+
+    where = situation()._replace(start=seen(HAND, BLOCK), goal=seen(HAND, GOAL))
+    np.testing.assert_array_equal(on_hand(state, where)["front"], [True, False, True, False])
+    led = on_hand(state, where._replace(led=True))["front"]  # there the arm has moved, too
+    np.testing.assert_array_equal(led, [True, True, True, False])
+
+
+def test_points_that_are_left_out_of_sight_leave_the_others_where_they_are() -> None:
+    _, sight = layout([0.99, 0.1, 0.9, 0.0])
+    twice = np.arange(9 + 6)  # each point with its velocity
+    places = {"end_effector": np.arange(3)}
+    places |= {f"front/{k}": 3 + 4 * (k - 1) + np.arange(2) for k in (1, 2, 3)}
+    sight = Sight(twice, np.ones(15), places, sight.features, twice == 14)
+    left = sight.without(["front/2"])
+    np.testing.assert_array_equal(left.columns, [*range(7), *range(11, 15)])
+    np.testing.assert_array_equal(left.columns[left.places["front/3"]], sight.places["front/3"])
+    assert list(left.features) == ["front/1", "front/3"]
+    assert left.held[-1]
+    assert left.held.sum() == 1
 
 
 def test_without_a_hand_in_sight_or_a_goal_nothing_is_found() -> None:
