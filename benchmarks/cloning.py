@@ -1,4 +1,4 @@
-"""Which settings of behaviour cloning suit Push? Head, history, width, and choice by success.
+"""Which settings of behaviour cloning suit Push? Budget, validation, head, history, width.
 
     python benchmarks/cloning.py --data runs/data/push --encoder runs/train/push-dsae
 
@@ -35,23 +35,26 @@ from policies.state import PIXELS, State
 RESULTS = Path("docs/results/cloning.md")
 CHOOSING_SEED = 3_000_000  # of episodes, far from the others
 CHOOSING, REPORTED = "choosing", "reported"
-PLAIN: dict[str, Any] = {"head": "deterministic", "history": 1, "hidden": 256}
-MIXTURE = {**PLAIN, "head": "mixture", "min_std": 0.01}
-WIDE = {**MIXTURE, "min_std": 0.1}
-BY_SUCCESS = {"rollouts": 20, "evaluate_every": 10}
+BEFORE = {
+    "validation": 0.1,
+    "epochs": 100,
+    "batch": 256,
+    "weight_decay": 1e-5,
+}
+LONGER = {**BEFORE, "epochs": 400}
+ALL = {**LONGER, "validation": 0.0}
+DECAYED = {**ALL, "weight_decay": 1e-2}
+FEWER = {"epochs": 100, "batch": 64}
+FASTER = {"batch": 256, "learning_rate": 3e-3}
+MIXTURE = {"head": "mixture"}
 SOUGHT: dict[str, list[dict[str, Any]]] = {
-    "oracle": [
-        *({**head, "history": history} for head in (PLAIN, MIXTURE) for history in (1, 2, 4)),
-        WIDE,
-        *({**head, **BY_SUCCESS} for head in (PLAIN, WIDE)),
-        {**PLAIN, "hidden": 1024, "layers": 2},
-    ],
-    "dsae": [PLAIN, {**PLAIN, "history": 2}, MIXTURE, WIDE],
-    PIXELS: [{**PLAIN, "epochs": 15, "shift": shift} for shift in (0, 4)],
+    "oracle": [BEFORE, LONGER, ALL, DECAYED, FASTER, {}, FEWER, MIXTURE],
+    "dsae": [BEFORE, DECAYED, FASTER, {}, FEWER, MIXTURE, {"history": 3}, {"hidden": 512}],
+    PIXELS: [{}],
 }
 FINAL: dict[str, list[dict[str, Any]]] = {
-    "oracle": [PLAIN, WIDE, {**PLAIN, **BY_SUCCESS}],
-    "dsae": [PLAIN, WIDE],
+    "oracle": [BEFORE, {}, MIXTURE, {"rollouts": 20, "evaluate_every": 10}],
+    "dsae": [BEFORE, {}, MIXTURE],
 }
 
 
@@ -80,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, default=Path("runs/data/push"))
     parser.add_argument("--encoder", type=Path, default=Path("runs/train/push-dsae"))
-    parser.add_argument("--choosing", type=int, nargs="+", default=[100])
+    parser.add_argument("--choosing", type=int, nargs="+", default=[100, 101])
     parser.add_argument("--reported", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--rollouts", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/cloning"))
@@ -111,7 +114,7 @@ def _bench(arguments: argparse.Namespace, state: str) -> Bench:
         learner="bc",
         state=state,
         eye=eye,
-        shown=Shown(dataset, dataset.split()[0]),
+        shown=Shown(dataset, tuple(range(len(dataset)))),
         folder=arguments.out,
     )
     return Bench(problem, *problem.demonstrations(), arguments.out, arguments.rollouts)
@@ -174,7 +177,13 @@ def _table(state: str, rows: list[dict[str, Any]], found: list[list[Result]]) ->
         low, high = (100 * end for end in evaluation.wilson_interval(successes, episodes))
         each = ", ".join(f"{100 * r.successes / r.episodes:.0f}" for r in results)
         distance, seconds = np.mean([(100 * r.distance, r.seconds) for r in results], axis=0)
-        named = " ".join(f"{name}={value}" for name, value in settings.items())
+        named = (
+            " ".join(
+                f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+                for name, value in settings.items()
+            )
+            or "the defaults"
+        )
         lines.append(
             f"| {named} | {each} | {100 * successes / episodes:.1f} ({low:.1f} to {high:.1f}) "
             f"| {distance:.1f} | {seconds:.0f} |"

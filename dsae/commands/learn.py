@@ -60,8 +60,8 @@ class Options:
     """Updates of the loop's encoder."""
     camera: str | None = None
     """Whose frames an encoder sees; if left out, those that it was trained on."""
-    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Share of the episodes that are left out, as in `dsae train`."""
+    held_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the demonstrations that are left out, in the way of `dsae train`."""
     seed: Seed = 0
     """Seed of weights and batches."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -165,8 +165,8 @@ def _shown(options: Options) -> Shown:
     recorded = str(dataset.meta.get("task", options.task))
     if envs.task_id(recorded) != envs.task_id(options.task):
         raise UsageError(f"{dataset.folder} holds episodes of {recorded}, not {options.task}")
-    train_episodes, _ = dataset.split(options.held_out)
-    return Shown(dataset, train_episodes)
+    every = tuple(range(len(dataset)))
+    return Shown(dataset, dataset.split(options.held_out)[0] if options.held_out else every)
 
 
 def _task_of(options: Options, eye: Eye | None, shown: Shown | None) -> policy.Task:

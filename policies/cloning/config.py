@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from dsae.ranges import check_ranges
 from policies.cloning.heads import HeadName
 
+EPOCHS, LOOKING_EPOCHS = 200, 40
+"""Passes over the demonstrations, and of an actor that looks at images itself, whose passes take
+fifty times as long."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -35,21 +39,22 @@ class Config:
     """Pixels by which images are shifted at random, either way, while learning; 4 is usual."""
     learning_rate: float = 1e-3
     """Adam's rate, falling along a cosine."""
-    weight_decay: float = 1e-5
+    weight_decay: float = 1e-2
     """Decoupled weight decay."""
-    batch: int = 256
+    batch: int = 128
     """Steps of demonstrations per update."""
-    epochs: int = 100
-    """Passes over the demonstrations at most."""
+    epochs: int | None = None
+    """Passes over the demonstrations at most [200, and 40 on pixels]."""
     patience: int = 25
-    """Epochs without a better validation error after which it stops; with `rollouts` it never
-    does."""
-    validation: float = 0.1
-    """Share of the episodes kept for validation."""
+    """Epochs without a better validation error after which it stops, where there is one; with
+    `rollouts` it never does."""
+    validation: float = 0.0
+    """Share of the episodes kept for validation. With 0 all are learned from and the last weights
+    are returned, else those of the lowest validation error: what is kept is missed more than the
+    choice is worth (docs/results/cloning.md)."""
     rollouts: int = 0
-    """Episodes of the task per evaluation while learning. With 0 the weights of the lowest
-    validation error are returned, else those of the highest success. Nothing is learned from these
-    episodes, and the log's `samples` leave them out."""
+    """Episodes of the task per evaluation while learning; the weights of the highest success are
+    returned. Nothing is learned from these episodes, and the log's `samples` leave them out."""
     evaluate_every: int = 10
     """Epochs between two such evaluations; there is one after the last epoch, too."""
     velocities: bool = False
@@ -71,9 +76,13 @@ class Config:
             learning_rate=not_negative,
             weight_decay=not_negative,
             batch=positive,
-            epochs=positive,
             patience=positive,
             validation=(0, 1),
             rollouts=not_negative,
             evaluate_every=positive,
+            **({} if self.epochs is None else {"epochs": positive}),
         )
+
+    def passes(self, *, looks: bool) -> int:
+        """Return the epochs, also where they were left open, of an actor that `looks` or not."""
+        return self.epochs or (LOOKING_EPOCHS if looks else EPOCHS)

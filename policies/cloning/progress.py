@@ -20,8 +20,8 @@ class Score(NamedTuple):
 
     success: float = -math.inf
     """Rate in [0, 1]; 0 throughout where nothing is rolled out."""
-    closeness: float = -math.inf
-    """Validation error, negated: it decides among equal rates."""
+    rank: float = -math.inf
+    """Validation error, negated, or without validation the epoch: it decides among equal rates."""
 
 
 class Progress:
@@ -29,6 +29,7 @@ class Progress:
 
     def __init__(self, actor: Actor, config: Config) -> None:
         self.actor, self.config = actor, config
+        self.epochs = config.passes(looks=actor.eye is not None)
         self.optimizer = torch.optim.AdamW(
             actor.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )
@@ -40,11 +41,11 @@ class Progress:
         """Whether all epochs are over, or the validation error has not fallen for too many."""
         waited = self.epoch - self.best_epoch
         impatient = not self.config.rollouts and waited >= self.config.patience
-        return self.epoch >= self.config.epochs or impatient
+        return self.epoch >= self.epochs or impatient
 
     def begin_epoch(self) -> int:
         """Set the rate of the next epoch, which falls along a cosine, and return its number."""
-        share = self.epoch / self.config.epochs
+        share = self.epoch / self.epochs
         rate = self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
         for group in self.optimizer.param_groups:
             group["lr"] = rate

@@ -39,12 +39,14 @@ def split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the steps to train on and those of the episodes kept for validation.
 
-    `episodes` (N,) is the number of each step's episode. One episode at least is kept and one is
-    not; PolicyError if there is one only.
+    `episodes` (N,) is the number of each step's episode. With a share of 0 none is kept; else one
+    at least is and one is not, and PolicyError if there is one only.
     """
     numbers = rng.permutation(np.unique(episodes))
-    if len(numbers) < 2:
-        raise PolicyError("cloning needs two episodes at least, one of them for validation")
-    kept = min(max(1, round(share * len(numbers))), len(numbers) - 1)
+    kept = 0
+    if share > 0:
+        if len(numbers) < 2:
+            raise PolicyError("validation takes two episodes at least: give validation=0")
+        kept = min(max(1, round(share * len(numbers))), len(numbers) - 1)
     held_out = np.isin(episodes, numbers[:kept])
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)

@@ -35,11 +35,12 @@ def clone(
 ) -> Actor:
     """Clone demonstrations and return the actor with the best weights that there were.
 
-    The best have the lowest validation error; where `config.rollouts` asks for it, the highest
-    success in what `examine` rolls out, and among equals the lowest error. `image_shape` (H, W, C)
-    is that of the image that ends each state. In `folder` a file is kept after every epoch, from
-    which an interrupted cloning goes on; it ends in the same weights. The same seed gives the same
-    weights: the split follows from it, an epoch's batches from it and the epoch's number.
+    The best are the last, or with episodes kept for validation those of the lowest error there;
+    where `config.rollouts` asks for it, those of the highest success in what `examine` rolls out,
+    and among equals as before. `image_shape` (H, W, C) is that of the image that ends each state.
+    In `folder` a file is kept after every epoch, from which an interrupted cloning goes on; it ends
+    in the same weights. The same seed gives the same weights: the split follows from it, an epoch's
+    batches from it and the epoch's number.
 
     Raises PolicyError if an error is not finite, there are too few episodes, or `folder` holds
     what another cloning left.
@@ -56,16 +57,18 @@ def clone(
     while not progress.finished:
         epoch = progress.begin_epoch()
         figures = _epoch(progress, steps, train, held_out, np.random.default_rng([seed, epoch]))
-        due = epoch % config.evaluate_every == 0 or epoch == config.epochs
+        due = epoch % config.evaluate_every == 0 or epoch == progress.epochs
         if examine and config.rollouts and due:
             figures |= {**examine(progress.actor.eval()), "samples": len(steps.states)}
         if log:
             log(epoch, figures)
-        if not math.isfinite(figures["validation_error"]):
-            error = figures["validation_error"]
+        error = figures.get("validation_error", figures["train_error"])
+        if not math.isfinite(error):
             raise PolicyError(f"the error is {error} at epoch {epoch}: lower the learning rate")
         if not config.rollouts or "success" in figures:
-            progress.offer(Score(figures.get("success", 0.0), -figures["validation_error"]))
+            later_is_better = float(epoch)
+            rank = -error if len(held_out) else later_is_better
+            progress.offer(Score(figures.get("success", 0.0), rank))
         if folder:
             progress.save(folder, origin)
     return progress.result()
@@ -106,7 +109,7 @@ def _epoch(
     held_out: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """Pass once over the steps to train on; return the mean errors there and on those held out."""
+    """Pass once over the steps to train on; return the mean errors there and on any held out."""
     actor, config = progress.actor.train(), progress.config
     total = 0.0
     for chosen in torch.from_numpy(rng.permutation(train)).split(config.batch):
@@ -116,8 +119,10 @@ def _epoch(
         error.backward()
         progress.optimizer.step()
         total += float(error.detach()) * len(chosen)
-    validation = _error(actor.eval(), steps, held_out, config.batch)
-    return {"train_error": total / len(train), "validation_error": validation}
+    errors = {"train_error": total / len(train)}
+    if len(held_out):
+        errors["validation_error"] = _error(actor.eval(), steps, held_out, config.batch)
+    return errors
 
 
 @torch.no_grad()

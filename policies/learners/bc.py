@@ -26,11 +26,12 @@ def check(state: str) -> None:
 def learn(problem: Problem, config: Config) -> Policy:
     """Clone the demonstrations; with `config.rollouts`, keep what succeeds most in the task."""
     shown, state = problem.demonstrations(velocities=config.velocities)
+    epochs = config.passes(looks=state.image_shape is not None)
 
     def log(epoch: int, figures: dict[str, float]) -> None:
         problem.log(epoch, figures)
-        name = "success" if "success" in figures else "validation_error"
-        problem.progress(epoch / config.epochs, f"{name.split('_')[-1]} {figures[name]:.4g}")
+        name = next(n for n in ("success", "validation_error", "train_error") if n in figures)
+        problem.progress(epoch / epochs, f"{name.split('_')[-1]} {figures[name]:.4g}")
 
     actor = clone(
         shown,

@@ -56,7 +56,7 @@ def test_validation_keeps_whole_episodes() -> None:
 
 def test_inputs_are_normalised_by_the_training_episodes() -> None:
     data = linear()
-    actor = clone(data, Config(epochs=1, hidden=8), seed=0)
+    actor = clone(data, Config(epochs=1, hidden=8, validation=0.1), seed=0)
     train, _ = split(data.episodes, 0.1, np.random.default_rng([0, 0]))
     np.testing.assert_allclose(actor.mean, data.states[train].mean(axis=0), rtol=1e-3, atol=1e-3)
     spread = data.states[train].std(axis=0).clip(min=MIN_SCALE)
@@ -72,9 +72,26 @@ def test_a_number_that_never_changes_does_no_harm() -> None:
     assert np.abs(actor.act(moved) - actor.act(data.states[:5])).max() < 0.05
 
 
-def test_one_episode_is_not_enough() -> None:
+def test_without_validation_all_is_learned_from_and_the_last_weights_are_returned() -> None:
+    data = linear(episodes=1)
+    rows: list[dict[str, float]] = []
+    config = Config(epochs=30, hidden=8, learning_rate=3e-2, batch=25)
+    actor = clone(data, config, seed=0, log=lambda epoch, row: rows.append(row))
+    np.testing.assert_allclose(actor.mean, data.states.mean(axis=0), rtol=1e-4, atol=1e-4)
+    assert [row.keys() for row in rows] == 30 * [{"train_error"}]
+    last = np.mean((actor.act(data.states) - data.actions) ** 2)
+    # The rate has fallen to nothing, so that the last epoch's mean is that of its end.
+    assert last == pytest.approx(rows[-1]["train_error"], rel=0.02)
+
+
+def test_an_actor_that_looks_makes_fewer_passes_unless_told() -> None:
+    assert Config().passes(looks=True) < Config().passes(looks=False)
+    assert Config(epochs=7).passes(looks=True) == Config(epochs=7).passes(looks=False) == 7
+
+
+def test_validation_of_one_episode_is_refused() -> None:
     with pytest.raises(PolicyError, match="two episodes at least"):
-        clone(linear(episodes=1), Config(), seed=0)
+        clone(linear(episodes=1), Config(validation=0.1), seed=0)
 
 
 def test_an_error_that_is_not_finite_stops_it() -> None:
