@@ -40,8 +40,9 @@ class Result(NamedTuple):
     rollouts: int
 
 
-def learn(task: str, seed: int) -> tuple[Policy, float, int]:
-    settings = environments.task_settings(task, None, ("front",), (), {})
+def learn(task: str, seed: int, torques: bool) -> tuple[Policy, float, int]:
+    own = {"action_mode": "torque"} if torques else {}
+    settings = environments.task_settings(task, None, ("front",), (), own)
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         problem = Problem(
@@ -64,8 +65,8 @@ def roll(policy: Policy, *, moved: bool = False) -> list[Outcome]:
     return outcomes
 
 
-def measure(task: str, seed: int) -> Result:
-    policy, seconds, rollouts = learn(task, seed)
+def measure(task: str, seed: int, torques: bool) -> Result:
+    policy, seconds, rollouts = learn(task, seed, torques)
     still, moved = roll(policy), roll(policy, moved=True)
     return Result(
         [one.distance for one in still],
@@ -95,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default="1000-1009")
     parser.add_argument("--tasks", default=",".join(ITERATIONS))
+    parser.add_argument("--torques", action="store_true", help="of the joints, as actions")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     first, last = map(int, arguments.seeds.split("-"))
@@ -106,7 +108,8 @@ def main() -> None:
     ]
     with threadpool_limits(1):
         for task in arguments.tasks.split(","):
-            results = [measure(task, seed) for seed in range(first, last + 1)]
+            seeds = range(first, last + 1)
+            results = [measure(task, seed, arguments.torques) for seed in seeds]
             lines.append(row(task, results))
             print(lines[-1], flush=True)
     if arguments.out:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from dsae.state.layout import slices
 from policies import policy
 from policies.evaluation import elsewhere
 from policies.learner import Problem
@@ -19,11 +20,12 @@ from policies.trajectory.beginning import carried_over
 from policies.trajectory.config import Config
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
+from policies.trajectory.holding import PROBES, Holding, hold
 from policies.trajectory.locating import find, standing
 from policies.trajectory.objective import Seen, goal_of, goals_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
-from policies.trajectory.sight import Sight
+from policies.trajectory.sight import JOINTS, Sight
 from policies.trajectory.situation import Situation, ends, horizon, look
 
 BLANK_FILE = "blank.safetensors"
@@ -55,6 +57,7 @@ class Learning:
             situations = self._situations(env)
             self._sight = self._see(env, situations)
             self._apart = [standing(one, self._sight) for one in situations]
+            self._holding = [self._hold(env, one) for one in situations]
         finally:
             env.close()
         names = {name for one in self._apart if one for name in one.names}
@@ -65,7 +68,8 @@ class Learning:
             _Course(situation, self._optimiser(number, situation, prior, step))
             for number, situation in enumerate(situations)
         ]
-        self._samples = self._rollouts = 0
+        self._samples = sum(one.samples for one in self._holding if one)
+        self._rollouts = PROBES * sum(one is not None for one in self._holding)
 
     def run(self) -> Policy:
         """Learn, or go on with it, and return the policy."""
@@ -115,6 +119,14 @@ class Learning:
         }
         return sight.without(sight.features.keys() - on_things) if on_things else sight
 
+    def _hold(self, env: Any, situation: Situation) -> Holding | None:
+        """Return how to hold an arm whose joints are seen since nothing else holds it."""
+        at = slices(self._state.layout)
+        columns = np.concatenate([np.arange(at[part].start, at[part].stop) for part in JOINTS])
+        if not np.isin(columns, self._sight.columns).all():
+            return None
+        return hold(env, situation.options, columns, self._steps, self._problem.seed)
+
     def _optimiser(self, number: int, situation: Situation, prior: Prior, step: Step) -> Optimiser:
         seen = Seen(
             goal_of(self._state, situation, self._sight),
@@ -142,6 +154,10 @@ class Learning:
             return known._replace(gains=begun.gains, offsets=begun.offsets)
         if situation.led and showing is not None:
             return known._replace(offsets=lasting(showing.actions, self._steps))
+        holding = self._holding[number]
+        if holding:
+            first.gains[:, :, : holding.gains.shape[1]] = holding.gains  # joints are seen first
+            first.offsets[:] = holding.offset
         return first
 
     def _iterate(self, sampler: Sampler, number: int) -> None:
