@@ -3,9 +3,9 @@
 Example:
     dsae demo --out runs/demo
 
-Push at 64x64 pixels, seven to fifteen minutes on two cores; `--quick` does all of it small, in about
-a minute, with figures that mean nothing. It ends with report.html and results.json. An interrupted
-demo goes on where it stopped.
+Push at 64x64 pixels, seven to fifteen minutes on two cores; `--quick` does all of it small, in
+about a minute, with figures that mean nothing. It ends with report.html and results.json. An
+interrupted demo goes on where it stopped.
 """
 
 import os

@@ -29,8 +29,7 @@ class Config:
     """Run folder of a policy of such trajectories to begin with, such as one without vision; not
     where feature points tell where things are (`policies.trajectory.locating`)."""
     variance: float = 0.3
-    """Of the first controller's actions, in units of the action range; 0.003 for joint torques, as
-    nothing holds the arm."""
+    """Of the first controller's actions, in units of the action range."""
     bound: float = 1.0
     """KL divergence per time step that an improvement may bring, in nats, before adaptation."""
     clusters: int = 20

@@ -26,7 +26,7 @@ from policies.trajectory.objective import Seen, goal_of, goals_of, lasting, obje
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
 from policies.trajectory.sight import JOINTS, Sight
-from policies.trajectory.situation import Situation, ends, horizon, look
+from policies.trajectory.situation import Situation, ends, horizon, look, moves
 
 BLANK_FILE = "blank.safetensors"
 """A policy of the task and state, for the processes that roll out."""
@@ -120,7 +120,12 @@ class Learning:
         return sight.without(sight.features.keys() - on_things) if on_things else sight
 
     def _hold(self, env: Any, situation: Situation) -> Holding | None:
-        """Return how to hold an arm whose joints are seen since nothing else holds it."""
+        """Return how to hold an arm whose joints are seen since nothing else holds it.
+
+        Not one that begins with what was shown.
+        """
+        if situation.led:
+            return None
         at = slices(self._state.layout)
         columns = np.concatenate([np.arange(at[part].start, at[part].stop) for part in JOINTS])
         if not np.isin(columns, self._sight.columns).all():
@@ -256,7 +261,7 @@ class Learning:
             self._steps,
             self._outputs,
             len(self._sight.columns),
-            self._moves(),
+            moves(self._courses[0].situation, self._config.moves),
             [goals_of(self._state, course.situation) for course in self._courses],
             [ends(course.situation.options, course.situation.aims) for course in self._courses],
         )
@@ -266,23 +271,6 @@ class Learning:
         actor.scale.copy_(torch.from_numpy(self._sight.scale))
         actor.held.copy_(torch.from_numpy(self._sight.held))
         return self._problem.policy(self._state, actor.eval())
-
-    def _moves(self) -> dict[str, list[float]]:
-        """Return how far objects that stand somewhere by option are moved to test the controllers.
-
-        Along x and y alone: what stands on the table goes on standing on it, turned as it was. What
-        was put elsewhere while learning is moved as far as then.
-        """
-        first = self._courses[0].situation
-        half = self._config.moves
-        moves = {
-            name: [half, half] + [0.0] * (np.size(value) - 2)
-            for name, value in first.options.items()
-            if name in first.objects and half > 0
-        }
-        if first.landmark:
-            moves[first.landmark.option] = first.landmark.spread.tolist()
-        return moves
 
 
 def _stacked(sight: Sight, rollouts: Sequence[Rollout]) -> Rollouts:

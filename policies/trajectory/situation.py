@@ -165,6 +165,22 @@ def ends(options: dict[str, Any], aims: Sequence[Aim]) -> dict[str, Any]:
     }
 
 
+def moves(situation: Situation, half: float) -> dict[str, list[float]]:
+    """Return how far things that stand somewhere by option are moved to test a controller.
+
+    By reset option, in metres to both sides. Along x and y alone: what stands on the table goes on
+    standing on it, turned as it was. What was put elsewhere while learning is moved as far as then.
+    """
+    found = {
+        name: [half, half] + [0.0] * (np.size(value) - 2)
+        for name, value in situation.options.items()
+        if name in situation.objects and half > 0
+    }
+    if situation.landmark:
+        found[situation.landmark.option] = situation.landmark.spread.tolist()
+    return found
+
+
 def shown(env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any]) -> Showing:
     """Let the task's expert act from an initial condition and keep what can be seen of it."""
     world: Any = env.unwrapped
