@@ -124,11 +124,10 @@ class Learning:
 
         Not one that begins with what was shown.
         """
-        if situation.led:
-            return None
         at = slices(self._state.layout)
-        columns = np.concatenate([np.arange(at[part].start, at[part].stop) for part in JOINTS])
-        if not np.isin(columns, self._sight.columns).all():
+        parts = [at[part] for part in JOINTS if part in at]
+        columns = np.array([i for part in parts for i in range(part.start, part.stop)], int)
+        if situation.led or not len(columns) or not np.isin(columns, self._sight.columns).all():
             return None
         return hold(env, situation.options, columns, self._steps, self._problem.seed)
 
