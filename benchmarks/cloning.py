@@ -177,13 +177,7 @@ def _table(state: str, rows: list[dict[str, Any]], found: list[list[Result]]) ->
         low, high = (100 * end for end in evaluation.wilson_interval(successes, episodes))
         each = ", ".join(f"{100 * r.successes / r.episodes:.0f}" for r in results)
         distance, seconds = np.mean([(100 * r.distance, r.seconds) for r in results], axis=0)
-        named = (
-            " ".join(
-                f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-                for name, value in settings.items()
-            )
-            or "the defaults"
-        )
+        named = " ".join(f"{name}={value}" for name, value in settings.items()) or "the defaults"
         lines.append(
             f"| {named} | {each} | {100 * successes / episodes:.1f} ({low:.1f} to {high:.1f}) "
             f"| {distance:.1f} | {seconds:.0f} |"

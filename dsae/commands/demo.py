@@ -148,7 +148,7 @@ def _search_stages(options: Options, size: Size) -> list[Stage]:
     stages = [
         Stage(name="search-first", title="optimising a trajectory without vision, to begin with",
               arguments=search(first, "blind", lqr_flm.FIRST), run_folder=first),
-        Stage(name="state-search", title="fitting filters to what the hand half hides",
+        Stage(name=SEARCHES["dsae"], title="fitting filters to what the hand half hides",
               arguments=_judge(out, size, SEARCHES["dsae"], presence=PRESENCE),
               needs=("train-dsae",), run_folder=out / SEARCHES["dsae"]),
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def _search_stages(options: Options, size: Size) -> list[Stage]:
                 name=f"search-{state}", title=f"optimising a trajectory on {state}",
                 arguments=search(folder, str(out / source) if learned else source,
                                  {**lqr_flm.SEEN, "begin": str(first)}),
-                needs=("search-first", *(("state-search",) if learned else ())),
+                needs=("search-first", *((source,) if learned else ())),
                 run_folder=folder,
             )
         )  # fmt: skip

@@ -76,11 +76,11 @@ class Config:
             learning_rate=not_negative,
             weight_decay=not_negative,
             batch=positive,
+            epochs=positive,
             patience=positive,
             validation=(0, 1),
             rollouts=not_negative,
             evaluate_every=positive,
-            **({} if self.epochs is None else {"epochs": positive}),
         )
 
     def passes(self, *, looks: bool) -> int:

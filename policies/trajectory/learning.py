@@ -20,7 +20,7 @@ from policies.trajectory.beginning import carried_over
 from policies.trajectory.config import Config
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
-from policies.trajectory.holding import PROBES, Holding, hold
+from policies.trajectory.holding import PROBES, hold
 from policies.trajectory.locating import find, standing
 from policies.trajectory.objective import Seen, goal_of, goals_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
@@ -57,19 +57,17 @@ class Learning:
             situations = self._situations(env)
             self._sight = self._see(env, situations)
             self._apart = [standing(one, self._sight) for one in situations]
-            self._holding = [self._hold(env, one) for one in situations]
+            names = {name for one in self._apart if one for name in one.names}
+            self._sight = self._sight.holding(names)
+            self._samples = self._rollouts = 0
+            prior = Prior(config.clusters, config.kept * config.conditions)
+            step = Step(bound=config.bound)
+            self._courses = [
+                _Course(situation, self._optimiser(env, number, situation, prior, step))
+                for number, situation in enumerate(situations)
+            ]
         finally:
             env.close()
-        names = {name for one in self._apart if one for name in one.names}
-        self._sight = self._sight.holding(sorted(names))
-        prior = Prior(config.clusters, config.kept * config.conditions)
-        step = Step(bound=config.bound)
-        self._courses = [
-            _Course(situation, self._optimiser(number, situation, prior, step))
-            for number, situation in enumerate(situations)
-        ]
-        self._samples = sum(one.samples for one in self._holding if one)
-        self._rollouts = PROBES * sum(one is not None for one in self._holding)
 
     def run(self) -> Policy:
         """Learn, or go on with it, and return the policy."""
@@ -119,19 +117,9 @@ class Learning:
         }
         return sight.without(sight.features.keys() - on_things) if on_things else sight
 
-    def _hold(self, env: Any, situation: Situation) -> Holding | None:
-        """Return how to hold an arm whose joints are seen since nothing else holds it.
-
-        Not one that begins with what was shown.
-        """
-        at = slices(self._state.layout)
-        parts = [at[part] for part in JOINTS if part in at]
-        columns = np.array([i for part in parts for i in range(part.start, part.stop)], int)
-        if situation.led or not len(columns) or not np.isin(columns, self._sight.columns).all():
-            return None
-        return hold(env, situation.options, columns, self._steps, self._problem.seed)
-
-    def _optimiser(self, number: int, situation: Situation, prior: Prior, step: Step) -> Optimiser:
+    def _optimiser(
+        self, env: Any, number: int, situation: Situation, prior: Prior, step: Step
+    ) -> Optimiser:
         seen = Seen(
             goal_of(self._state, situation, self._sight),
             find(self._state, situation, self._sight),
@@ -139,10 +127,10 @@ class Learning:
         )
         cost = objective(situation, self._sight, seen, self._config.weights, self._steps)
         anew = bool(seen.found) or seen.apart is not None
-        first = self._first(number, situation, anew=anew)
+        first = self._first(env, number, situation, anew=anew)
         return Optimiser(first, cost, prior, step)
 
-    def _first(self, number: int, situation: Situation, *, anew: bool) -> Controller:
+    def _first(self, env: Any, number: int, situation: Situation, *, anew: bool) -> Controller:
         """Return what learning begins with: another policy, what was shown, or doing nothing.
 
         `anew`: where things are is told by their points, and another policy, which saw less, has
@@ -158,10 +146,23 @@ class Learning:
             return known._replace(gains=begun.gains, offsets=begun.offsets)
         if situation.led and showing is not None:
             return known._replace(offsets=lasting(showing.actions, self._steps))
-        holding = self._holding[number]
-        if holding:
-            first.gains[:, :, : holding.gains.shape[1]] = holding.gains  # joints are seen first
-            first.offsets[:] = holding.offset
+        return self._holding(env, situation, first)
+
+    def _holding(self, env: Any, situation: Situation, first: Controller) -> Controller:
+        """Return a first controller that holds an arm whose joints are seen, as nothing else does.
+
+        What that takes to find out is counted.
+        """
+        at = slices(self._state.layout)
+        parts = [at[part] for part in JOINTS if part in at]
+        columns = np.array([i for part in parts for i in range(part.start, part.stop)], int)
+        if not len(columns) or not np.isin(columns, self._sight.columns).all():
+            return first
+        found = hold(env, situation.options, columns, self._steps, self._problem.seed)
+        self._samples += found.samples
+        self._rollouts += PROBES
+        first.gains[:, :, : len(columns)] = found.gains  # joints are seen first
+        first.offsets[:] = found.offset
         return first
 
     def _iterate(self, sampler: Sampler, number: int) -> None:

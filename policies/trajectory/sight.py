@@ -1,6 +1,6 @@
 """What of a state vector a trajectory's controller sees, and where in it things are."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -98,29 +98,27 @@ class Sight(NamedTuple):
 
     def without(self, names: Collection[str]) -> Self:
         """Return the same without some feature points and their velocities."""
-        dropped = np.zeros(len(self.columns), bool)
-        for name in names:
-            place = self.places[name]
-            dropped[place] = dropped[place + len(place)] = True
-        after = np.cumsum(~dropped) - 1
-        places = {name: after[place] for name, place in self.places.items() if name not in names}
-        features = {name: share for name, share in self.features.items() if name not in names}
-        kept = ~dropped
+        kept = ~self._numbers(names)
+        after = np.cumsum(kept) - 1
         return self._replace(
             columns=self.columns[kept],
             scale=self.scale[kept],
-            places=places,
-            features=features,
+            places={name: after[at] for name, at in self.places.items() if name not in names},
+            features={name: x for name, x in self.features.items() if name not in names},
             held=self.held[kept],
         )
 
-    def holding(self, names: Sequence[str]) -> Self:
+    def holding(self, names: Collection[str]) -> Self:
         """Return the same with the places of some things remembered, and their velocities."""
-        held = self.held.copy()
+        return self._replace(held=self.held | self._numbers(names))
+
+    def _numbers(self, names: Collection[str]) -> np.ndarray:
+        """Return which numbers of x are some things' places and velocities, bool (X,)."""
+        theirs = np.zeros(len(self.columns), bool)
         for name in names:
-            size = len(self.places[name])
-            held[self.places[name]] = held[self.places[name] + size] = True
-        return self._replace(held=held)
+            place = self.places[name]
+            theirs[place] = theirs[place + len(place)] = True
+        return theirs
 
     def see(self, vectors: np.ndarray, first: np.ndarray | None = None) -> np.ndarray:
         """Return x, (..., X), of state vectors (..., D); what is held is as in `first`."""
