@@ -35,6 +35,7 @@ from dsae.commands import (
     runs,
     slots,
     standings,
+    vision_loop,
 )
 from dsae.commands.contestants import contestants
 from dsae.commands.devices import use_device
@@ -227,8 +228,7 @@ def orders(options: Options, changed: dict[str, Any], learner: ModuleType, at_on
         collect=("--episodes", str(options.demonstrations), *size, "--cameras", options.camera,
                  *command_line.pairs("--set", options.env), "--workers", str(at_once)),
         train=(*budget, *shared),
-        # Of points that hardly learned anything, none would be worth keeping.
-        state=(*shared, *(("--set", "prune=false") if options.quick else ())),
+        state=(*shared, *command_line.pairs("--set", _judged(options, learner))),
         learn=(options.learner, *shared, "--workers", "1",
                *command_line.pairs("--set", changed),
                *(command_line.pairs("--env", options.env) if acts else ())),
@@ -238,6 +238,16 @@ def orders(options: Options, changed: dict[str, Any], learner: ModuleType, at_on
         demonstrated=learner.NEEDS_DATA,
         slots=at_once,
     )  # fmt: skip
+
+
+def _judged(options: Options, learner: ModuleType) -> dict[str, Any]:
+    """Return the settings that points are judged by; for a learner on velocities as in its loop."""
+    judged: dict[str, Any] = {}
+    if wants_velocities(learner, learner.Config(**options.settings)):
+        judged["presence"] = vision_loop.PRESENCE
+    if options.quick:
+        judged["prune"] = False  # of points that hardly learned anything, none is worth keeping
+    return judged
 
 
 def _gb(task: Glimpse, demonstrations: int, pixels: bool) -> float:

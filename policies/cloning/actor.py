@@ -94,6 +94,12 @@ class Actor(BaseActor):
             parts.append(seen.unflatten(0, states.shape[:2]))  # (B, history, 2 · points)
         return self.network(torch.cat(parts, dim=-1).flatten(1))
 
+    def input_norm(self) -> torch.Tensor:
+        """Return the sum of |w| over the first layer's weights: its L1 norm."""
+        first = self.network[0]
+        assert isinstance(first, torch.nn.Linear)
+        return first.weight.abs().sum()
+
     def reset(self, condition: int = 0) -> None:
         """Forget the states so far: all environments begin an episode."""
         self._recent.reset()

@@ -41,6 +41,10 @@ class Config:
     """Adam's rate, falling along a cosine."""
     weight_decay: float = 1e-2
     """Decoupled weight decay."""
+    input_l1: float = 1e-3
+    """Weight of the L1 norm of the first layer, so that the actor reads no more of its state than
+    it has a use for; from few demonstrations it otherwise learns by heart what many numbers say of
+    each episode (docs/results/cloning.md)."""
     batch: int = 128
     """Steps of demonstrations per update."""
     epochs: int | None = None
@@ -75,6 +79,7 @@ class Config:
             shift=not_negative,
             learning_rate=not_negative,
             weight_decay=not_negative,
+            input_l1=not_negative,
             batch=positive,
             epochs=positive,
             patience=positive,

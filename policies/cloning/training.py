@@ -116,7 +116,7 @@ def _epoch(
         states, actions = steps.some(chosen)
         error = actor.head.loss(actor(states, config.shift, rng), actions)
         progress.optimizer.zero_grad(set_to_none=True)
-        error.backward()
+        (error + config.input_l1 * actor.input_norm()).backward()
         progress.optimizer.step()
         total += float(error.detach()) * len(chosen)
     errors = {"train_error": total / len(train)}

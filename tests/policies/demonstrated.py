@@ -22,6 +22,17 @@ def linear(episodes: int = 20, noise: float = 0.0, seed: int = 0) -> Demonstrati
     )
 
 
+def beside_the_point(episodes: int = 10, seed: int = 0) -> Demonstrations:
+    """Actions that 2 numbers of a state decide; 30 others differ by episode and mean nothing."""
+    rng = np.random.default_rng(seed)
+    numbers = _numbers(episodes, LENGTH)
+    telling = rng.normal(size=(len(numbers), 2)).astype(np.float32)
+    others = rng.normal(size=(episodes, 30)).astype(np.float32)[numbers]
+    others += 0.1 * rng.normal(size=others.shape).astype(np.float32)
+    actions = np.stack([telling[:, 0], np.abs(telling[:, 1])], axis=1)
+    return Demonstrations(np.concatenate([telling, others], axis=1), actions, numbers)
+
+
 def bimodal(episodes: int = 20, seed: int = 0) -> Demonstrations:
     """An obstacle ahead: by chance the demonstrator passes it on the left or on the right."""
     rng = np.random.default_rng(seed)

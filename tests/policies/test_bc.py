@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from demonstrated import error, linear, same
+from demonstrated import beside_the_point, error, linear, same
 
 from dsae.errors import DsaeError
 from policies import learners
@@ -70,6 +70,20 @@ def test_a_number_that_never_changes_does_no_harm() -> None:
     moved = data.states[:5].copy()
     moved[:, 2] += 1e-4
     assert np.abs(actor.act(moved) - actor.act(data.states[:5])).max() < 0.05
+
+
+def test_what_does_not_matter_is_not_read() -> None:
+    def learned(input_l1: float) -> Actor:
+        config = Config(hidden=64, batch=32, epochs=100, input_l1=input_l1)
+        return clone(beside_the_point(), config, seed=0)
+
+    usual, dense = learned(Config().input_l1), learned(0.0)
+    fresh = beside_the_point(seed=1)
+    assert error(usual, fresh) < error(dense, fresh) / 2
+    first = usual.network[0]
+    assert isinstance(first, torch.nn.Linear)
+    read = first.weight.detach().abs().sum(dim=0)
+    assert read[2:].max() < 0.1 * read[:2].min()
 
 
 def test_without_validation_all_is_learned_from_and_the_last_weights_are_returned() -> None:
