@@ -40,21 +40,20 @@ BEFORE = {
     "epochs": 100,
     "batch": 256,
     "weight_decay": 1e-5,
+    "input_l1": 0.0,
 }
-LONGER = {**BEFORE, "epochs": 400}
-ALL = {**LONGER, "validation": 0.0}
-DECAYED = {**ALL, "weight_decay": 1e-2}
-FEWER = {"epochs": 100, "batch": 64}
-FASTER = {"batch": 256, "learning_rate": 3e-3}
+ALL = {**BEFORE, "epochs": 400, "validation": 0.0}
+DENSE = {"input_l1": 0.0}
+LESS_SPARSE, SPARSER = {"input_l1": 3e-4}, {"input_l1": 2e-3}
 MIXTURE = {"head": "mixture"}
 SOUGHT: dict[str, list[dict[str, Any]]] = {
-    "oracle": [BEFORE, LONGER, ALL, DECAYED, FASTER, {}, FEWER, MIXTURE],
-    "dsae": [BEFORE, DECAYED, FASTER, {}, FEWER, MIXTURE, {"history": 3}, {"hidden": 512}],
-    PIXELS: [{}],
+    "oracle": [BEFORE, ALL, DENSE, LESS_SPARSE, {}, SPARSER, MIXTURE],
+    "dsae": [BEFORE, DENSE, LESS_SPARSE, {}, SPARSER, MIXTURE, {"history": 3}, {"hidden": 512}],
+    PIXELS: [DENSE, {}],
 }
 FINAL: dict[str, list[dict[str, Any]]] = {
-    "oracle": [BEFORE, {}, MIXTURE, {"rollouts": 20, "evaluate_every": 10}],
-    "dsae": [BEFORE, {}, MIXTURE],
+    "oracle": [BEFORE, DENSE, {}, MIXTURE, {"rollouts": 20, "evaluate_every": 10}],
+    "dsae": [BEFORE, DENSE, {}, MIXTURE],
 }
 
 
