@@ -3,7 +3,7 @@
 Example:
     dsae demo --out runs/demo
 
-Push at 64x64 pixels, seven to fifteen minutes on two cores; `--quick` does all of it small, in
+Push at 64x64 pixels, five to fifteen minutes on two cores; `--quick` does all of it small, in
 about a minute, with figures that mean nothing. It ends with report.html and results.json. An
 interrupted demo goes on where it stopped.
 """
