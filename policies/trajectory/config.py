@@ -24,7 +24,8 @@ class Config:
     """Reset options that are the same in all of them, such as {goal: [0.5, 0.1]}."""
     guide: Guide = "auto"
     """What leads the arm: what the task says is to be brought where, or the way that its expert
-    shows once. auto: the aims, where the task has any."""
+    shows once. auto: the aims, where the task has any and, if an image of the goal is wanted, can
+    be reset with things there; an arm that is to reach a place itself has to be shown."""
     begin: str = ""
     """Run folder of a policy of such trajectories to begin with, such as one without vision; not
     where feature points tell where things are (`policies.trajectory.locating`)."""

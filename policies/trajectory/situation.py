@@ -123,7 +123,9 @@ def look(
         raise PolicyError(
             f"{task_name(env)} does not tell what is to be brought where: give guide=shown"
         )
-    led = guide == "shown" or not aims
+    there = ends(options, aims)
+    by_hand = all(aim.point in there for aim in aims)
+    led = guide == "shown" or not aims or (guide == "auto" and picture and not by_hand)
     showing = shown(env, seed, options) if led else None
     goal = None
     if picture:

@@ -104,6 +104,20 @@ def test_a_picture_of_the_goal_has_things_there_and_the_arm_at_its_start() -> No
     assert env.unwrapped.success()
 
 
+def test_an_arm_that_cannot_be_put_at_its_goal_is_shown_it_for_a_picture() -> None:
+    env: Any = gymnasium.make(envs.task_id("reach"))
+    led = look(_as_vectors(env), 7, {}, "auto", picture=True)
+    assert led.showing is not None
+    assert led.showing.success
+    assert led.goal is not None
+    np.testing.assert_array_equal(led.goal, led.showing.states[-1])
+    end = led.showing.points[led.aims[0].point][-1]
+    np.testing.assert_allclose(end, led.aims[0].place, atol=0.02)
+    assert look(_as_vectors(env), 7, {}, "auto", picture=False).showing is None
+    with pytest.raises(PolicyError, match="no reset option 'end_effector'"):
+        look(_as_vectors(env), 7, {}, "aims", picture=True)
+
+
 def test_a_blind_way_goes_over_the_thing_and_pushes_from_behind() -> None:
     begin, end = np.array([0.5, 0.0, 0.03]), np.array([0.5, 0.2, 0.03])
     way = blind_way(begin, end, 0.05, 100)
