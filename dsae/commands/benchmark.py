@@ -241,9 +241,9 @@ def orders(options: Options, changed: dict[str, Any], learner: ModuleType, at_on
 
 
 def _judged(options: Options, learner: ModuleType) -> dict[str, Any]:
-    """Return the settings that points are judged by; for a learner on velocities as in its loop."""
+    """Return the settings that points are judged by; those of its loop if the learner has one."""
     judged: dict[str, Any] = {}
-    if wants_velocities(learner, learner.Config(**options.settings)):
+    if hasattr(learner, "FIRST"):
         judged["presence"] = vision_loop.PRESENCE
     if options.quick:
         judged["prune"] = False  # of points that hardly learned anything, none is worth keeping

@@ -123,9 +123,8 @@ def look(
         raise PolicyError(
             f"{task_name(env)} does not tell what is to be brought where: give guide=shown"
         )
-    there = ends(options, aims)
-    by_hand = all(aim.point in there for aim in aims)
-    led = guide == "shown" or not aims or (guide == "auto" and picture and not by_hand)
+    out_of_reset = picture and bool(stuck(options, aims))
+    led = guide == "shown" or not aims or (guide == "auto" and out_of_reset)
     showing = shown(env, seed, options) if led else None
     goal = None
     if picture:
@@ -147,14 +146,12 @@ def pictured(
 
     The arm stands where an episode begins. Raises PolicyError if the task cannot be reset so.
     """
-    there = ends(options, aims)
-    for aim in aims:
-        if aim.point not in there:
-            raise PolicyError(
-                f"{task_name(env)} has no reset option '{aim.point}', to take an image of the "
-                "goal with: give guide=shown"
-            )
-    state, _ = env.reset(seed=seed, options={**options, **there})
+    if points := stuck(options, aims):
+        raise PolicyError(
+            f"{task_name(env)} has no reset option '{points[0]}', to take an image of the "
+            "goal with: give guide=shown"
+        )
+    state, _ = env.reset(seed=seed, options={**options, **ends(options, aims)})
     return state.astype(np.float64)
 
 
@@ -165,6 +162,11 @@ def ends(options: dict[str, Any], aims: Sequence[Aim]) -> dict[str, Any]:
         for aim in aims
         if aim.point in options
     }
+
+
+def stuck(options: dict[str, Any], aims: Sequence[Aim]) -> list[str]:
+    """Return the points of aims that no reset option puts there, such as the arm itself."""
+    return [aim.point for aim in aims if aim.point not in options]
 
 
 def moves(situation: Situation, half: float) -> dict[str, list[float]]:
