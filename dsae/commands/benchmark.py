@@ -7,9 +7,10 @@ Every state gets the same demonstrations of the task's noisy expert (for a learn
 encoders learn from their frames), the same learner and the same budget, and every policy is rolled
 out on the same fresh episodes. A state is oracle, oracle_pose, blind, pixels (the image, which the
 learner itself has to make sense of), NAME[:preset] of an encoder, or that with `+state`, filtered
-by `dsae state`; a learner on velocities takes every encoder so. It ends with report.html, table.md
-and results.json. An interrupted benchmark goes on where it stopped, and what fails does not stop
-the rest. Tasks, states and seeds given to a finished one are added to those that it has.
+by `dsae state`; a learner on velocities takes every encoder so, and with several cameras there is
+an encoder for each and the state is made of all. It ends with report.html, table.md and
+results.json. An interrupted benchmark goes on where it stopped, and what fails does not stop the
+rest. Tasks, states and seeds given to a finished one are added to those that it has.
 """
 
 import dataclasses
@@ -83,8 +84,8 @@ class Options:
     """Success until whose first sight samples and seconds are counted."""
     size: environments.Size | None = None
     """Image size in pixels; 64 for our own tasks."""
-    camera: str = "front"
-    """Whose frames are seen."""
+    cameras: SomeNames = ("front",)
+    """Whose frames are seen, like front,side."""
     env: dict[str, Any] = field(default_factory=dict)
     """Further settings of the tasks, such as action_mode=torque."""
     device: str = "auto"
@@ -195,7 +196,12 @@ def lay_out(options: Options, out: Path, learner: ModuleType) -> tuple[Grid, flo
     Raises UsageError, PolicyError or TaskError for what does not exist or fit (`grid.lay_out`).
     """
     velocities = wants_velocities(learner, learner.Config(**options.settings))
-    states = contestants(options.states, velocities=velocities)
+    several = len(options.cameras) > 1
+    why = "for a learner on velocities" if velocities else "of several cameras" if several else ""
+    states = contestants(options.states, all_filtered=why)
+    pixels = any(state.name == PIXELS for state in states)
+    if pixels and several:
+        raise UsageError(f"benchmark: {PIXELS} looks through one camera: name one in --cameras")
     for state in states:
         learner.check(state.name)
     tasks = by_folder(options.tasks)
@@ -203,21 +209,23 @@ def lay_out(options: Options, out: Path, learner: ModuleType) -> tuple[Grid, flo
     seen = {
         place: glimpse.look(
             task,
-            environments.task_settings(task, options.size, (options.camera,), (), options.env),
+            environments.task_settings(task, options.size, options.cameras, (), options.env),
             demonstrated=demonstrated,
         )
         for place, task in tasks.items()
     }
-    laid = grid.lay_out(out, tasks, states, options.seeds, seen, velocities=velocities)
-    pixels = any(state.name == PIXELS for state in states)
-    return laid, max(_gb(one, options.demonstrations or 0, pixels) for one in seen.values())
+    laid = grid.lay_out(
+        out, tasks, states, options.seeds, seen, cameras=options.cameras, velocities=velocities
+    )
+    images = (options.demonstrations or 0) * len(options.cameras)
+    return laid, max(_gb(one, images * one.steps, pixels) for one in seen.values())
 
 
 def orders(options: Options, changed: dict[str, Any], learner: ModuleType, at_once: int) -> Orders:
     """Return what the stages of each verb are told."""
     shared = ("--device", options.device, "--threads", str(options.threads))
     size = ("--size", options.size) if options.size else ()
-    camera = ("--camera", options.camera)
+    cameras = ",".join(options.cameras)
     budget = (
         ("--minutes", str(options.encoder_minutes))
         if options.encoder_minutes
@@ -225,14 +233,14 @@ def orders(options: Options, changed: dict[str, Any], learner: ModuleType, at_on
     )
     acts = not learner.NEEDS_DATA
     return Orders(
-        collect=("--episodes", str(options.demonstrations), *size, "--cameras", options.camera,
+        collect=("--episodes", str(options.demonstrations), *size, "--cameras", cameras,
                  *command_line.pairs("--set", options.env), "--workers", str(at_once)),
         train=(*budget, *shared),
         state=(*shared, *command_line.pairs("--set", _judged(options, learner))),
         learn=(options.learner, *shared, "--workers", "1",
                *command_line.pairs("--set", changed),
                *(command_line.pairs("--env", options.env) if acts else ())),
-        learn_pixels=(*size, *camera) if acts else (),
+        learn_pixels=(*size, "--camera", cameras) if acts else (),
         rollout=("--episodes", str(options.episodes), "--workers", "1", "--device",
                  options.device),
         demonstrated=learner.NEEDS_DATA,
@@ -250,9 +258,8 @@ def _judged(options: Options, learner: ModuleType) -> dict[str, Any]:
     return judged
 
 
-def _gb(task: Glimpse, demonstrations: int, pixels: bool) -> float:
-    """Return about how many GB the largest process for a task takes."""
-    frames = task.steps * demonstrations
+def _gb(task: Glimpse, frames: int, pixels: bool) -> float:
+    """Return about how many GB the largest process for a task takes, with so many frames."""
     taken = memory.process_bytes(frames, task.image_shape)
     if pixels:
         taken += FLOAT_COPIES * 4 * frames * math.prod(task.image_shape)
@@ -268,6 +275,7 @@ def _facts(options: Options, laid: Grid, learner: ModuleType) -> dict[str, Any]:
         "tasks": list(laid.tasks),
         "episodes": options.episodes,
         "demonstrations": options.demonstrations,
+        "cameras": list(options.cameras),
         "encoder": {"steps": options.encoder_steps, "minutes": options.encoder_minutes},
         "seeds": list(range(options.seeds)),
         "target": options.target,

@@ -44,27 +44,29 @@ def slug(name: str) -> str:
     return name.replace(":", "-")
 
 
-def contestants(names: Sequence[str], *, velocities: bool) -> tuple[Contestant, ...]:
-    """Return the states of these names; with `velocities` every encoder's goes through a filter.
+def contestants(names: Sequence[str], *, all_filtered: str = "") -> tuple[Contestant, ...]:
+    """Return the states of these names.
+
+    `all_filtered` tells in words why every encoder's goes through a filter, where that is so.
 
     Raises UsageError, listing what there is, for an unknown name, and for a state named twice.
     """
     found: dict[tuple[str, bool], Contestant] = {}
     for name in names:
-        one = _contestant(name, velocities)
+        one = _contestant(name, bool(all_filtered))
         key = (one.encoder or one.name, one.filtered)
         if key in found:
             other = found[key].name
             raise UsageError(
                 f"benchmark: {name} is named twice"
                 if other == name
-                else f"benchmark: {name} is the same as {other} for a learner on velocities"
+                else f"benchmark: {name} is the same as {other} {all_filtered}"
             )
         found[key] = one
     return tuple(found.values())
 
 
-def _contestant(name: str, velocities: bool) -> Contestant:
+def _contestant(name: str, filtered: bool) -> Contestant:
     if name in NAMED:
         return Contestant(name)
     encoder = name.removesuffix(FILTERED)
@@ -77,4 +79,4 @@ def _contestant(name: str, velocities: bool) -> Contestant:
         raise UsageError(
             f"unknown state '{name}': choose from {there}, an encoder's with or without {FILTERED}"
         ) from error
-    return Contestant(name, encoder, velocities or name != encoder)
+    return Contestant(name, encoder, filtered or name != encoder)

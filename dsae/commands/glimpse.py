@@ -25,6 +25,7 @@ class Glimpse(NamedTuple):
     known: frozenset[str]
     """Which of `robot` and `truth` its episodes will hold beside the frames."""
     image_shape: ImageShape
+    """Of each camera."""
     steps: int
     """Of its longest episodes, about."""
 
@@ -40,7 +41,7 @@ def look(task: str, settings: dict[str, Any], *, demonstrated: bool) -> Glimpse:
         if demonstrated and not hasattr(env.unwrapped, "expert_action"):
             raise UsageError(f"{task} has no scripted expert to collect demonstrations of")
         observation, _ = env.reset(seed=0)
-        frame: Any = env.render()
+        drawn: Any = env.render()
         steps: int = getattr(env.unwrapped, "HORIZON", STEPS)
         if env.spec and env.spec.max_episode_steps:
             steps = env.spec.max_episode_steps
@@ -50,6 +51,7 @@ def look(task: str, settings: dict[str, Any], *, demonstrated: bool) -> Glimpse:
     parts = observation if isinstance(observation, dict) else {"state": observation}
     has_robot = any(name in parts for name in beside.ROBOT)
     known = {"robot": has_robot, "truth": has_truth}
+    frame = next(iter(drawn.values())) if isinstance(drawn, dict) else drawn
     height, width, channels = np.shape(frame)
     return Glimpse(
         parts, frozenset(n for n, there in known.items() if there), (height, width, channels), steps

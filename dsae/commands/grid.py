@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dsae.commands import environments
-from dsae.commands.contestants import Contestant, slug
+from dsae.commands.contestants import FILTERED, Contestant, slug
 from dsae.commands.errors import UsageError
 from dsae.commands.glimpse import Glimpse, why_not
 from dsae.commands.stages import Stage
@@ -20,6 +20,7 @@ class Cell:
     task: str
     contestant: Contestant
     seed: int
+    cameras: tuple[str, ...]
 
     @property
     def data(self) -> Path:
@@ -27,14 +28,18 @@ class Cell:
         return self.folder / "data"
 
     @property
-    def encoder(self) -> Path:
-        """Run folder of the encoder, which all states of it share."""
-        return self.folder / "encoders" / f"{slug(self.contestant.encoder)}-s{self.seed}"
+    def encoders(self) -> dict[str, Path]:
+        """Run folders of the encoder, one by camera, which all states of it share."""
+        names = [slug(self.contestant.encoder)] * len(self.cameras)
+        if len(names) > 1:
+            names = [f"{name}-{camera}" for name, camera in zip(names, self.cameras, strict=True)]
+        folders = [self.folder / "encoders" / f"{name}-s{self.seed}" for name in names]
+        return dict(zip(self.cameras, folders, strict=True))
 
     @property
     def estimator(self) -> Path:
-        """What `dsae state` makes of the encoder."""
-        return self.encoder.with_name(f"{self.encoder.name}+state")
+        """What `dsae state` makes of the encoder, or of the encoders of all cameras."""
+        return self.folder / "encoders" / f"{slug(self.contestant.encoder)}-s{self.seed}{FILTERED}"
 
     @property
     def policy(self) -> Path:
@@ -51,19 +56,19 @@ class Cell:
         """What `dsae learn --state` is given."""
         if not self.contestant.encoder:
             return self.contestant.name
-        return str(self.estimator if self.contestant.filtered else self.encoder)
+        return str(self.estimator if self.contestant.filtered else self.encoders[self.cameras[0]])
 
     @property
-    def stages(self) -> dict[str, str]:
-        """The names of the stages that it may need, by verb, in their order."""
-        place, own = self.folder.name, f"{self.contestant.slug}-s{self.seed}"
-        made = {"collect": place}
+    def stages(self) -> dict[Path, str]:
+        """The names of the stages that it may need, in their order, by the folders they fill."""
+        place, own = self.folder.name, self.policy.parent.name
+        made = {self.data: f"collect-{place}"}
         if self.contestant.encoder:
-            made["train"] = f"{place}-{self.encoder.name}"
+            made |= {run: f"train-{place}-{run.name}" for run in self.encoders.values()}
         if self.contestant.filtered:
-            made["state"] = f"{place}-{self.encoder.name}"
-        made |= {"learn": f"{place}-{own}", "rollout": f"{place}-{own}"}
-        return {verb: f"{verb}-{rest}" for verb, rest in made.items()}
+            state = self.estimator.name.removesuffix(FILTERED)
+            made[self.estimator] = f"state-{place}-{state}"
+        return {**made, self.policy: f"learn-{place}-{own}", self.rollout: f"rollout-{place}-{own}"}
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Grid:
     """As they are asked for, by what their folders are called."""
     contestants: Sequence[Contestant]
     seeds: int
+    cameras: tuple[str, ...]
     left_out: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Why, by task (its folder's name) and state, a task does not have a state."""
 
@@ -84,7 +90,7 @@ class Grid:
             for place, task in self.tasks.items():
                 for contestant in self.contestants:
                     if (place, contestant.name) not in self.left_out:
-                        yield Cell(self.folder / place, task, contestant, seed)
+                        yield Cell(self.folder / place, task, contestant, seed, self.cameras)
 
 
 def by_folder(tasks: Sequence[str]) -> dict[str, str]:
@@ -105,6 +111,7 @@ def lay_out(
     seeds: int,
     seen: Mapping[str, Glimpse],
     *,
+    cameras: tuple[str, ...],
     velocities: bool,
 ) -> Grid:
     """Return the grid of tasks that were `seen`.
@@ -125,7 +132,7 @@ def lay_out(
         (place, name): f"left out: {name} on {place}: {reason}"
         for (place, name), reason in reasons.items()
     }
-    return Grid(folder, tasks, contestants, seeds, left_out)
+    return Grid(folder, tasks, contestants, seeds, cameras, left_out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,36 +169,31 @@ def _stages(cell: Cell, orders: Orders) -> Iterator[Stage]:
     needs: tuple[str, ...] = ()
     if orders.demonstrated or contestant.encoder:
         yield Stage(
-            name=names["collect"],
+            name=names[cell.data],
             title=f"collecting {cell.folder.name}",
             arguments=("collect", cell.task, *orders.collect, "--out", str(cell.data)),
             run_folder=cell.data,
             slots=orders.slots,
         )
-        needs = (names["collect"],)
+        needs = (names[cell.data],)
     if contestant.encoder:
-        yield Stage(
-            name=names["train"],
-            title=f"training {of}",
-            arguments=("train", contestant.encoder, str(cell.data), *orders.train, *seed, "--out",
-                       str(cell.encoder)),
-            needs=needs,
-            run_folder=cell.encoder,
-        )  # fmt: skip
-        needs = (names["train"],)
+        yield from _trainings(cell, orders, of)
+        needs = tuple(names[run] for run in cell.encoders.values())
     if contestant.filtered:
+        first, *others = map(str, cell.encoders.values())
+        also = ("--also", ",".join(others)) if others else ()
         yield Stage(
-            name=names["state"],
+            name=names[cell.estimator],
             title=f"making a state of {of}",
-            arguments=("state", str(cell.encoder), *orders.state, "--out", str(cell.estimator)),
+            arguments=("state", first, *also, *orders.state, "--out", str(cell.estimator)),
             needs=needs,
             run_folder=cell.estimator,
         )
-        needs = (names["state"],)
+        needs = (names[cell.estimator],)
     data = ("--data", str(cell.data)) if orders.demonstrated else ()
     looks = orders.learn_pixels if contestant.name == "pixels" else ()
     yield Stage(
-        name=names["learn"],
+        name=names[cell.policy],
         title=f"learning {on}",
         arguments=("learn", orders.learn[0], cell.task, *data, "--state", cell.source,
                    *orders.learn[1:], *looks, *seed, "--out", str(cell.policy)),
@@ -199,9 +201,24 @@ def _stages(cell: Cell, orders: Orders) -> Iterator[Stage]:
         run_folder=cell.policy,
     )  # fmt: skip
     yield Stage(
-        name=names["rollout"],
+        name=names[cell.rollout],
         title=f"rolling out {on}",
         arguments=("rollout", str(cell.policy), *orders.rollout, "--out", str(cell.rollout)),
-        needs=(names["learn"],),
+        needs=(names[cell.policy],),
         run_folder=cell.rollout,
     )
+
+
+def _trainings(cell: Cell, orders: Orders, of: str) -> Iterator[Stage]:
+    """One training for each camera."""
+    several = len(cell.cameras) > 1
+    for camera, folder in cell.encoders.items():
+        yield Stage(
+            name=cell.stages[folder],
+            title=f"training {of}" + (f", camera {camera}" if several else ""),
+            arguments=("train", cell.contestant.encoder, str(cell.data), *orders.train,
+                       *(("--camera", camera) if several else ()), "--seed", str(cell.seed),
+                       "--out", str(folder)),
+            needs=(cell.stages[cell.data],),
+            run_folder=folder,
+        )  # fmt: skip

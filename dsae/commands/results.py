@@ -43,8 +43,7 @@ def read(cell: Cell) -> Result:
     outcomes = runs.read_json(cell.rollout / RESULTS_FILE)["outcomes"]
     header = checkpoint.read(cell.policy / POLICY_FILE, kind="policy")[1]
     distances = [np.nan if one["distance"] is None else one["distance"] for one in outcomes]
-    made = [path for verb, path in (("train", cell.encoder), ("state", cell.estimator))
-            if verb in cell.stages]  # fmt: skip
+    made = [path for path in (*cell.encoders.values(), cell.estimator) if path in cell.stages]
     return Result(
         success=np.array([one["success"] for one in outcomes]),
         distance=np.array(distances),

@@ -26,14 +26,23 @@ def glimpse(lengths: dict[str, int], known: frozenset[str] = EVERYTHING) -> Glim
     return Glimpse({name: np.ones(n) for name, n in lengths.items()}, known, (64, 64, 3), 100)
 
 
-def laid(states: str, tasks: tuple[str, ...] = ("push",), *, velocities: bool = False) -> grid.Grid:
-    found = contestants(states.split(","), velocities=velocities)
+def laid(
+    states: str,
+    tasks: tuple[str, ...] = ("push",),
+    *,
+    cameras: tuple[str, ...] = ("front",),
+    all_filtered: str = "",
+    velocities: bool = False,
+) -> grid.Grid:
+    found = contestants(states.split(","), all_filtered=all_filtered)
     by_folder = grid.by_folder(tasks)
     seen = {
         place: glimpse({k: v for k, v in PUSH.items() if place == "push" or "object" not in k})
         for place in by_folder
     }
-    return grid.lay_out(Path("out"), by_folder, found, 2, seen, velocities=velocities)
+    return grid.lay_out(
+        Path("out"), by_folder, found, 2, seen, cameras=cameras, velocities=velocities
+    )
 
 
 def planned(chosen: grid.Grid, learner: Any = bc, **options: Any) -> dict[str, Stage]:
@@ -70,13 +79,37 @@ def test_a_preset_is_part_of_what_is_made() -> None:
 def test_a_learner_on_velocities_takes_every_encoder_filtered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stages = planned(laid("oracle,dsae", velocities=True))
+    stages = planned(
+        laid("oracle,dsae", all_filtered="for a learner on velocities", velocities=True)
+    )
     assert stages["learn-push-dsae-s0"].needs == ("state-push-dsae-s0",)
     monkeypatch.setattr(bc, "NEEDS_VELOCITIES", True)
     with pytest.raises(UsageError, match=r"dsae\+state is the same as dsae for a learner on vel"):
         benchmark.lay_out(Options(states=("dsae", "dsae+state")), Path("out"), bc)
     with pytest.raises(UsageError, match="the state 'pixels' has no velocities"):
         laid("pixels", velocities=True)
+
+
+def test_each_camera_has_its_encoder_and_the_state_is_made_of_all() -> None:
+    both = ("front", "side")
+    stages = planned(laid("blind,dsae", cameras=both, all_filtered="seen"), cameras=both)
+    assert list(stages)[:7] == [
+        "collect-push", "learn-push-blind-s0", "rollout-push-blind-s0",
+        "train-push-dsae-front-s0", "train-push-dsae-side-s0", "state-push-dsae-s0",
+        "learn-push-dsae-s0",
+    ]  # fmt: skip
+    collecting = stages["collect-push"].arguments
+    assert collecting[collecting.index("--cameras") + 1] == "front,side"
+    for camera in both:
+        training = stages[f"train-push-dsae-{camera}-s0"].arguments
+        assert training[training.index("--camera") + 1] == camera
+    state = stages["state-push-dsae-s0"]
+    assert state.needs == ("train-push-dsae-front-s0", "train-push-dsae-side-s0")
+    assert state.arguments[1] == "out/push/encoders/dsae-front-s0"
+    assert state.arguments[state.arguments.index("--also") + 1] == "out/push/encoders/dsae-side-s0"
+    learning = stages["learn-push-dsae-s0"]
+    assert learning.needs == (state.name,)
+    assert learning.arguments[learning.arguments.index("--state") + 1] == str(state.run_folder)
 
 
 def test_a_learner_that_acts_is_shown_no_demonstrations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,11 +146,11 @@ def test_what_one_task_lacks_is_left_out_there_alone() -> None:
 
 
 def test_an_encoder_needs_what_the_episodes_hold() -> None:
-    (one,) = contestants(["supervised"], velocities=False)
+    (one,) = contestants(["supervised"])
     assert why_not(one, glimpse(PUSH), velocities=False) == ""
     bare = glimpse(PUSH, frozenset())
     assert "supervised needs the ground truth" in why_not(one, bare, velocities=False)
-    (one,) = contestants(["dsae+state"], velocities=False)
+    (one,) = contestants(["dsae+state"])
     nameless = glimpse({"state": 4})
     assert "ee_pose" in why_not(one, nameless, velocities=False)
 
@@ -150,7 +183,14 @@ MISTAKES = {
     "no seeds": ("--seeds 0", "seeds = '0': .* greater than 0"),
     "two budgets": ("--encoder-steps 1 --encoder-minutes 1", "give --encoder-steps or --enc"),
     "memory": ("--memory 0.1", r"one process takes about \d\.\d GB, more than the 0\.1 GB of --m"),
-    "camera": ("--camera top", "camera.*top"),
+    "camera": ("--cameras top", "camera.*top"),
+    "no cameras": ("--cameras ,", "cameras = ',': .* at least 1"),
+    "a camera twice": (
+        "--states dsae --cameras front,front",
+        "cameras is .*front.*front.*: it takes a list of",
+    ),
+    "an image of two cameras": ("--cameras front,side", "pixels looks through one camera"),
+    "filtered twice": ("--cameras front,side --states dsae,dsae+state", "the same as dsae of sev"),
     "size": ("--size huge", "the image size 'huge' is neither like 64"),
     "task's setting": ("--env colour=red", "cannot be made: .*colour"),
     "target": ("--target 2", "target = '2': .* less than or equal to 1"),

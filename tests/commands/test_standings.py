@@ -29,7 +29,7 @@ def result(skill: float, rows: list[dict[str, float]] | None = None) -> Result:
 
 
 def standing(name: str, skills: list[float], **more: Any) -> Standing:
-    (contestant,) = contestants([name], velocities=False)
+    (contestant,) = contestants([name])
     return Standing(contestant, {seed: result(s, **more) for seed, s in enumerate(skills)})
 
 
@@ -92,7 +92,7 @@ def test_differences_are_over_the_seeds_that_both_have() -> None:
 
 
 def test_the_target_is_reached_when_every_seed_has_seen_it() -> None:
-    (contestant,) = contestants(["dsae"], velocities=False)
+    (contestant,) = contestants(["dsae"])
     rows = [learned(0.1, 0.8, 0.7), learned(0.9, 0.2, 0.9), learned(0.1, 0.2, 0.3)]
     some = Standing(contestant, {i: result(0.5, r) for i, r in enumerate(rows)})
     assert some.reached(0.8, "samples") == (None, 2)
@@ -103,7 +103,7 @@ def test_the_target_is_reached_when_every_seed_has_seen_it() -> None:
 
 
 def test_a_curve_has_the_rows_that_all_seeds_have() -> None:
-    (contestant,) = contestants(["dsae"], velocities=False)
+    (contestant,) = contestants(["dsae"])
     rows = [learned(0.0, 0.5, 0.6), learned(0.2, 0.7)]
     both = Standing(contestant, {i: result(0.5, r) for i, r in enumerate(rows)})
     points = list(standings.curve(both, "samples"))
