@@ -52,6 +52,9 @@ from policies.state import PIXELS
 
 ADDED = ("tasks", "states")
 """Options whose names are added to those of an earlier call."""
+EVERYWHERE = 0.0
+"""Presence from which a point is believed: always. What is cloned without velocities makes more of a
+doubtful sight than of the filter's guess (docs/results/cloning.md)."""
 FLOAT_COPIES = 3
 """Arrays of 4-byte numbers that a learner on pixels makes of the demonstrations' frames."""
 
@@ -253,6 +256,8 @@ def _judged(options: Options, learner: ModuleType) -> dict[str, Any]:
     judged: dict[str, Any] = {}
     if hasattr(learner, "FIRST"):
         judged["presence"] = vision_loop.PRESENCE
+    elif not wants_velocities(learner, learner.Config(**options.settings)):
+        judged["presence"] = EVERYWHERE
     if options.quick:
         judged["prune"] = False  # of points that hardly learned anything, none is worth keeping
     return judged

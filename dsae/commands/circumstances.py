@@ -17,5 +17,6 @@ def here() -> dict[str, Any]:
             "processor": platform.machine(),
             "python": platform.python_version(),
             "torch": version("torch"),
+            "mujoco": version("mujoco"),
         },
     }

@@ -1,16 +1,13 @@
 """What a demo leaves behind: its figures, its page, and what it prints in the end."""
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from data.dataset import Dataset
 from dsae import report
 from dsae.charts import Curve, curves
-from dsae.commands import runs
+from dsae.commands import circumstances, runs
 from dsae.commands.evaluate import EVALUATION_FILE
 from dsae.commands.rollout import RESULTS_FILE
 from dsae.commands.stages import Stage
@@ -52,13 +49,7 @@ def gather(out: Path, seconds: Mapping[str, float], elapsed: float) -> dict[str,
         "learned_points_above_blind": 100 * (ours - blind),
         "stage_seconds": dict(seconds),
         "total_seconds": elapsed,
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.machine(),
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "mujoco": version("mujoco"),
-        },
+        **circumstances.here(),
     }
 
 

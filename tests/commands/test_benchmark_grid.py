@@ -15,7 +15,7 @@ from dsae.commands.contestants import contestants
 from dsae.commands.errors import UsageError
 from dsae.commands.glimpse import Glimpse, why_not
 from dsae.commands.stages import Stage
-from policies.learners import bc
+from policies.learners import bc, lqr_flm
 
 PUSH = {"ee_pose": 7, "goal": 2, "object_position": 3, "object_rotation": 4, "joint_position": 7,
         "joint_velocity": 7}  # fmt: skip
@@ -110,6 +110,15 @@ def test_each_camera_has_its_encoder_and_the_state_is_made_of_all() -> None:
     learning = stages["learn-push-dsae-s0"]
     assert learning.needs == (state.name,)
     assert learning.arguments[learning.arguments.index("--state") + 1] == str(state.run_folder)
+
+
+def test_points_are_judged_as_the_learner_wants_them() -> None:
+    """A cloned network takes them where they are seen; lqr_flm as its loop does."""
+    wanted = {"presence=0.0": (bc, {}), "presence=0.3": (lqr_flm, {}),
+              "": (bc, {"settings": {"velocities": True}})}  # fmt: skip
+    for setting, (learner, options) in wanted.items():
+        state = planned(laid("dsae+state"), learner, **options)["state-push-dsae-s0"].arguments
+        assert [word for word in state if "presence" in word] == [setting] * bool(setting)
 
 
 def test_a_learner_that_acts_is_shown_no_demonstrations(monkeypatch: pytest.MonkeyPatch) -> None:
