@@ -52,9 +52,10 @@ from policies.state import PIXELS
 
 ADDED = ("tasks", "states")
 """Options whose names are added to those of an earlier call."""
-EVERYWHERE = 0.0
-"""Presence from which a point is believed: always. What is cloned without velocities makes more of a
-doubtful sight than of the filter's guess (docs/results/cloning.md)."""
+ALL_SIGHTS = {"presence": 0.0, "per_thing": 1000}
+"""How points are judged for what is learned without velocities: all that lie on something, believed
+wherever they are seen. A network makes more of a doubtful sight than of the filter's guess, and of
+many points on a thing than of one (docs/results/cloning.md)."""
 FLOAT_COPIES = 3
 """Arrays of 4-byte numbers that a learner on pixels makes of the demonstrations' frames."""
 
@@ -257,7 +258,7 @@ def _judged(options: Options, learner: ModuleType) -> dict[str, Any]:
     if hasattr(learner, "FIRST"):
         judged["presence"] = vision_loop.PRESENCE
     elif not wants_velocities(learner, learner.Config(**options.settings)):
-        judged["presence"] = EVERYWHERE
+        judged |= ALL_SIGHTS
     if options.quick:
         judged["prune"] = False  # of points that hardly learned anything, none is worth keeping
     return judged

@@ -11,6 +11,7 @@ import numpy as np
 from dsae.encoder import Encoder
 from dsae.errors import DsaeError
 from dsae.ranges import check_ranges
+from dsae.state import judging
 from dsae.state.noise import estimate_noise
 from dsae.state.perception import Percept, Perception, joined, places_of
 from dsae.state.predictability import slopes
@@ -49,9 +50,11 @@ class Config:
     """Share of a map's rise when its object is seen well at which nothing is as likely there."""
     prune: bool = True
     """Keep only the points that are worth controlling with."""
+    per_thing: int = 1
+    """Points kept on one thing: two also show how it turns, and the errors of many average out."""
 
     def __post_init__(self) -> None:
-        check_ranges(self, presence=(0, math.inf), nothing=(0, 1))
+        check_ranges(self, presence=(0, math.inf), nothing=(0, 1), per_thing=(1, math.inf))
 
 
 def fit(
@@ -92,6 +95,7 @@ def fit(
             effector=effector,
             height=height,
             width=width,
+            config=judging.Config(per_thing=config.per_thing),
         )
         if not pruning.kept.any():
             why = ", ".join(f"{n} {name}" for name, n in Counter(pruning.categories).items())

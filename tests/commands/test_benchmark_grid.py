@@ -114,11 +114,14 @@ def test_each_camera_has_its_encoder_and_the_state_is_made_of_all() -> None:
 
 def test_points_are_judged_as_the_learner_wants_them() -> None:
     """A cloned network takes them where they are seen; lqr_flm as its loop does."""
-    wanted = {"presence=0.0": (bc, {}), "presence=0.3": (lqr_flm, {}),
-              "": (bc, {"settings": {"velocities": True}})}  # fmt: skip
-    for setting, (learner, options) in wanted.items():
+    wanted = {
+        "presence=0.0 per_thing=1000": (bc, {}),
+        "presence=0.3": (lqr_flm, {}),
+        "": (bc, {"settings": {"velocities": True}}),
+    }
+    for settings, (learner, options) in wanted.items():
         state = planned(laid("dsae+state"), learner, **options)["state-push-dsae-s0"].arguments
-        assert [word for word in state if "presence" in word] == [setting] * bool(setting)
+        assert " ".join(word for word in state if "=" in word) == settings
 
 
 def test_a_learner_that_acts_is_shown_no_demonstrations(monkeypatch: pytest.MonkeyPatch) -> None:
