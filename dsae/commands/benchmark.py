@@ -53,9 +53,8 @@ from policies.state import PIXELS
 ADDED = ("tasks", "states")
 """Options whose names are added to those of an earlier call."""
 ALL_SIGHTS = {"presence": 0.0, "per_thing": 1000}
-"""How points are judged for what is learned without velocities: all that lie on something, believed
-wherever they are seen. A network makes more of a doubtful sight than of the filter's guess, and of
-many points on a thing than of one (docs/results/cloning.md)."""
+"""How points are judged for what is learned without velocities: a network makes more of a doubtful
+sight than of a filter's guess, of many points on a thing than of one (docs/results/cloning.md)."""
 FLOAT_COPIES = 3
 """Arrays of 4-byte numbers that a learner on pixels makes of the demonstrations' frames."""
 
