@@ -13,6 +13,7 @@ from dsae.errors import DsaeError
 from dsae.state.robot import robot_parts
 from policies.errors import PolicyError
 from policies.state import State
+from policies.wrapper import frame_of
 
 STEPS = 200
 """Taken for the length of an episode where the task does not tell."""
@@ -41,7 +42,7 @@ def look(task: str, settings: dict[str, Any], *, demonstrated: bool) -> Glimpse:
         if demonstrated and not hasattr(env.unwrapped, "expert_action"):
             raise UsageError(f"{task} has no scripted expert to collect demonstrations of")
         observation, _ = env.reset(seed=0)
-        drawn: Any = env.render()
+        frame: Any = frame_of(env.render(), camera=None)
         steps: int = getattr(env.unwrapped, "HORIZON", STEPS)
         if env.spec and env.spec.max_episode_steps:
             steps = env.spec.max_episode_steps
@@ -51,7 +52,6 @@ def look(task: str, settings: dict[str, Any], *, demonstrated: bool) -> Glimpse:
     parts = observation if isinstance(observation, dict) else {"state": observation}
     has_robot = any(name in parts for name in beside.ROBOT)
     known = {"robot": has_robot, "truth": has_truth}
-    frame = next(iter(drawn.values())) if isinstance(drawn, dict) else drawn
     height, width, channels = np.shape(frame)
     return Glimpse(
         parts, frozenset(n for n, there in known.items() if there), (height, width, channels), steps

@@ -30,16 +30,17 @@ class Cell:
     @property
     def encoders(self) -> dict[str, Path]:
         """Run folders of the encoder, one by camera, which all states of it share."""
-        names = [slug(self.contestant.encoder)] * len(self.cameras)
-        if len(names) > 1:
-            names = [f"{name}-{camera}" for name, camera in zip(names, self.cameras, strict=True)]
-        folders = [self.folder / "encoders" / f"{name}-s{self.seed}" for name in names]
-        return dict(zip(self.cameras, folders, strict=True))
+        several = len(self.cameras) > 1
+        return {name: self._encoder(f"-{name}" if several else "") for name in self.cameras}
 
     @property
     def estimator(self) -> Path:
         """What `dsae state` makes of the encoder, or of the encoders of all cameras."""
-        return self.folder / "encoders" / f"{slug(self.contestant.encoder)}-s{self.seed}{FILTERED}"
+        encoder = self._encoder()
+        return encoder.with_name(encoder.name + FILTERED)
+
+    def _encoder(self, camera: str = "") -> Path:
+        return self.folder / "encoders" / f"{slug(self.contestant.encoder)}{camera}-s{self.seed}"
 
     @property
     def policy(self) -> Path:
@@ -66,8 +67,7 @@ class Cell:
         if self.contestant.encoder:
             made |= {run: f"train-{place}-{run.name}" for run in self.encoders.values()}
         if self.contestant.filtered:
-            state = self.estimator.name.removesuffix(FILTERED)
-            made[self.estimator] = f"state-{place}-{state}"
+            made[self.estimator] = f"state-{place}-{self._encoder().name}"
         return {**made, self.policy: f"learn-{place}-{own}", self.rollout: f"rollout-{place}-{own}"}
 
 

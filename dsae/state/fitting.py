@@ -50,7 +50,7 @@ class Config:
     """Share of a map's rise when its object is seen well at which nothing is as likely there."""
     prune: bool = True
     """Keep only the points that are worth controlling with."""
-    per_thing: int = 1
+    per_thing: int = judging.Config.per_thing
     """Points kept on one thing: two also show how it turns, and the errors of many average out."""
 
     def __post_init__(self) -> None:
@@ -84,25 +84,8 @@ def fit(
     effector = joined([episode.effector for episode in episodes])
     pruning = None
     if limits is not None and config.prune:
-        height, width, _ = encoder.image_shape
-        pruning = prune(
-            places,
-            np.repeat(np.arange(len(episodes)), lengths),
-            present=present,
-            mass=seen.mass,
-            robot=joined([episode.robot for episode in episodes]),
-            actions=joined([episode.actions for episode in episodes]),
-            effector=effector,
-            height=height,
-            width=width,
-            config=judging.Config(per_thing=config.per_thing),
-        )
-        if not pruning.kept.any():
-            why = ", ".join(f"{n} {name}" for name, n in Counter(pruning.categories).items())
-            raise DsaeError(
-                f"no feature point is worth controlling with ({why}): train longer, or keep all "
-                "with prune=false"
-            )
+        numbers = np.repeat(np.arange(len(episodes)), lengths)
+        pruning = _pruned(encoder, episodes, seen, numbers, effector, config.per_thing)
     usual = (places * present[..., None]).sum(axis=0) / np.maximum(present.sum(axis=0), 1)[:, None]
     return Fitted(
         Perception(
@@ -118,3 +101,37 @@ def fit(
         ),
         pruning,
     )
+
+
+def _pruned(
+    encoder: Encoder,
+    episodes: Sequence[Episode],
+    seen: Percept,
+    numbers: np.ndarray,
+    effector: np.ndarray | None,
+    per_thing: int,
+) -> Pruning:
+    """Choose the points worth keeping; `numbers` (N,) tell each frame's episode.
+
+    Raises DsaeError if there are none.
+    """
+    height, width, _ = encoder.image_shape
+    pruning = prune(
+        seen.places,
+        numbers,
+        present=seen.present,
+        mass=seen.mass,
+        robot=joined([episode.robot for episode in episodes]),
+        actions=joined([episode.actions for episode in episodes]),
+        effector=effector,
+        height=height,
+        width=width,
+        config=judging.Config(per_thing=per_thing),
+    )
+    if not pruning.kept.any():
+        why = ", ".join(f"{n} {name}" for name, n in Counter(pruning.categories).items())
+        raise DsaeError(
+            f"no feature point is worth controlling with ({why}): train longer, or keep all with "
+            "prune=false"
+        )
+    return pruning
