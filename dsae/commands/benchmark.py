@@ -14,7 +14,6 @@ rest. Tasks, states and seeds given to a finished one are added to those that it
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,8 +54,6 @@ ADDED = ("tasks", "states")
 ALL_SIGHTS = {"presence": 0.0, "per_thing": 1000}
 """How points are judged for what is learned without velocities: a network makes more of a doubtful
 sight than of a filter's guess, of many points on a thing than of one (docs/results/cloning.md)."""
-FLOAT_COPIES = 3
-"""Arrays of 4-byte numbers that a learner on pixels makes of the demonstrations' frames."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,8 +217,8 @@ def lay_out(options: Options, out: Path, learner: ModuleType) -> tuple[Grid, flo
     laid = grid.lay_out(
         out, tasks, states, options.seeds, seen, cameras=options.cameras, velocities=velocities
     )
-    images = (options.demonstrations or 0) * len(options.cameras)
-    return laid, max(_gb(one, images * one.steps, pixels) for one in seen.values())
+    looking = learner if pixels else None
+    return laid, max(_gb(one, options, looking) for one in seen.values())
 
 
 def orders(options: Options, changed: dict[str, Any], learner: ModuleType, at_once: int) -> Orders:
@@ -263,11 +260,18 @@ def _judged(options: Options, learner: ModuleType) -> dict[str, Any]:
     return judged
 
 
-def _gb(task: Glimpse, frames: int, pixels: bool) -> float:
-    """Return about how many GB the largest process for a task takes, with so many frames."""
-    taken = memory.process_bytes(frames, task.image_shape)
-    if pixels:
-        taken += FLOAT_COPIES * 4 * frames * math.prod(task.image_shape)
+def _gb(task: Glimpse, options: Options, looking: ModuleType | None) -> float:
+    """Return about how many GB the largest process for a task takes.
+
+    `looking` is the learner if it looks at images itself.
+    """
+    frames = (options.demonstrations or 0) * task.steps
+    taken = memory.process_bytes(frames * len(options.cameras), task.image_shape)
+    if looking and looking.NEEDS_DATA:
+        taken += memory.looking_bytes(task.image_shape, cloned=frames)
+    elif looking:
+        buffer, steps = (options.settings.get(name, 0) for name in ("buffer", "steps"))
+        taken += memory.looking_bytes(task.image_shape, replayed=min(buffer, steps))
     return taken / memory.GB
 
 
@@ -281,6 +285,7 @@ def _facts(options: Options, laid: Grid, learner: ModuleType) -> dict[str, Any]:
         "episodes": options.episodes,
         "demonstrations": options.demonstrations,
         "cameras": list(options.cameras),
+        "judged": _judged(options, learner) if any(s.filtered for s in laid.contestants) else None,
         "encoder": {"steps": options.encoder_steps, "minutes": options.encoder_minutes},
         "seeds": list(range(options.seeds)),
         "target": options.target,

@@ -1,5 +1,6 @@
 """How much memory a training or an evaluation takes, before it is begun."""
 
+import math
 import os
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from dsae.encoder import ENCODE_CHUNK
 GB = 1e9
 LIBRARIES = 0.6 * GB  # bytes of a process that has loaded torch and the metrics and done nothing
 ACTIVATIONS = 128  # bytes per pixel of an image while a chunk of images passes through a network
+CLONED = 3 * 4  # bytes per number of an image that is cloned from: three arrays of floats
+REPLAYED = 2  # bytes per number of an image that is replayed: as what is seen before and after
 
 
 def process_bytes(frames: int, image_shape: tuple[int, int, int]) -> float:
@@ -20,6 +23,16 @@ def process_bytes(frames: int, image_shape: tuple[int, int, int]) -> float:
     height, width, channels = image_shape
     held = min(frames * height * width * channels, MEMORY_LIMIT)
     return LIBRARIES + held + ENCODE_CHUNK * height * width * ACTIVATIONS
+
+
+def looking_bytes(
+    image_shape: tuple[int, int, int], *, cloned: int = 0, replayed: int = 0
+) -> float:
+    """Return about how much a learner that looks at images itself holds of them.
+
+    `cloned` images are demonstrations, `replayed` ones lie in a replay buffer.
+    """
+    return math.prod(image_shape) * (CLONED * cloned + REPLAYED * replayed)
 
 
 def available_bytes(root: Path = Path("/")) -> float:

@@ -153,7 +153,9 @@ def test_what_is_added_joins_what_was_compared(
     assert found["left_out"] == []
     assert set(found["overall"]) == set(found["results"]["push"])
     assert "--tasks push,reach --states oracle,random,blind,random+state" in found["command"]
-    assert Page(compared / "out" / "report.html").open == []
+    page = Page(compared / "out" / "report.html")
+    assert page.open == []
+    assert "dsae state with presence=0.0, per_thing=1000" in page.words
 
 
 @pytest.mark.slow

@@ -195,6 +195,10 @@ MISTAKES = {
     "no seeds": ("--seeds 0", "seeds = '0': .* greater than 0"),
     "two budgets": ("--encoder-steps 1 --encoder-minutes 1", "give --encoder-steps or --enc"),
     "memory": ("--memory 0.1", r"one process takes about \d\.\d GB, more than the 0\.1 GB of --m"),
+    "memory of a replay": (
+        "--learner sac --states pixels --memory 4",
+        r"one process takes about 8\.\d GB",
+    ),
     "camera": ("--cameras top", "camera.*top"),
     "no cameras": ("--cameras ,", "cameras = ',': .* at least 1"),
     "a camera twice": (
