@@ -8,7 +8,6 @@ import numpy as np
 
 from envs import pushing
 from envs.errors import TaskError
-from envs.motion import ramp
 from envs.robot import Move
 from envs.task import Aim, Task
 
@@ -17,8 +16,6 @@ BLOCK_LOW, BLOCK_HIGH = (0.45, -0.16), (0.60, 0.16)  # (metres) where the block 
 PUSH_FROM = 0.045  # (metres) from the block's middle to a fingertip's that pushes it
 TRIES = 1000  # draws of a goal, before a block is taken to lie too far off for any
 PUSH_RANGE = (0.10, 0.25)  # (metres) from block to goal at the start
-LIFTED = (CLOSE, CLOSE / 2)  # (metres) from block to goal: the finger begins to rise, is up
-LIFT = 0.06  # (metres) that it rises, to half a block above the block
 FAR = 0.2  # (metres) over which the dense reward falls to 1/e
 
 
@@ -71,12 +68,7 @@ class Push(Task):
         return float(0.2 * np.exp(-gap / FAR) + 0.8 * np.exp(-self.distance() / FAR))
 
     def expert(self) -> Move:
-        """Go round the block to the side away from the goal, push along the line to it, and lift.
-
-        Up there nothing that the finger does moves the block. One that rests beside it is copied
-        by a finger that almost rests, and pushes it on past the goal.
-        """
+        """Go round the block to the side away from the goal, then push along the line to it."""
         tip, block = self.tip, self.data.body("block").xpos
         velocity = pushing.law(tip[:2], block[:2], self.goal[:2])
-        height = pushing.TIP_HEIGHT + LIFT * ramp(self.distance(), *LIFTED)
-        return Move(np.append(velocity, pushing.GAIN * (height - tip[2])))
+        return Move(np.append(velocity, pushing.GAIN * (pushing.TIP_HEIGHT - tip[2])))
