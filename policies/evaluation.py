@@ -13,7 +13,7 @@ from data.controllers import task_name
 from data.errors import DataError
 from data.processes import spawn_pool
 from policies.actor import Actor
-from policies.errors import PolicyError
+from policies.errors import PolicyError, of_dead_workers
 from policies.policy import Policy, Task, load
 from policies.wrapper import StateObservation, frame_of
 
@@ -192,7 +192,7 @@ def evaluate(
     make_env(load(path)).close()  # what does not fit is said here, not by a worker
     chunks = [list(trials[i : i + CHUNK]) for i in range(0, len(trials), CHUNK)]
     outcomes: list[Outcome] = []
-    with spawn_pool(workers) as pool:
+    with of_dead_workers(), spawn_pool(workers) as pool:
         for part in pool.map(_run_chunk, [path] * len(chunks), chunks, [device] * len(chunks)):
             outcomes += part
             if progress:

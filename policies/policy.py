@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from dsae import checkpoint
+from dsae import checkpoint, versions
 from dsae.errors import DsaeError
 from dsae.state import artefact
 from dsae.state.layout import Part
@@ -39,7 +39,10 @@ class Policy(NamedTuple):
 
 
 def save(path: Path, policy: Policy, **extra: Any) -> None:
-    """Write the policy, its encoder or state estimator included, as one safetensors file."""
+    """Write the policy, its encoder or state estimator included, as one safetensors file.
+
+    Its header tells the versions that it was learned with.
+    """
     tensors = {f"actor.{name}": value for name, value in policy.actor.state_dict().items()}
     encoder, estimator = policy.state.encoder, policy.state.estimator
     if encoder:
@@ -61,6 +64,7 @@ def save(path: Path, policy: Policy, **extra: Any) -> None:
         task=policy.task._asdict(),
         image_shape=policy.state.image_shape,
         rate=policy.state.rate,
+        versions=versions.installed(),
         **extra,
     )
 
@@ -71,8 +75,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Policy:
     Raises CheckpointError if there is none or it is damaged, PolicyError if its learner is unknown
     or has changed since.
     """
-    path = Path(path)
-    file = path / POLICY_FILE if path.is_dir() else path
+    file = file_of(path)
     tensors, header = checkpoint.read(file, kind="policy")
     try:
         policy = _restore(tensors, header)
@@ -84,6 +87,12 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Policy:
         raise PolicyError(f"{file} does not fit this version of the learner") from error
     policy.state.to(device)
     return policy
+
+
+def file_of(path: str | Path) -> Path:
+    """Return a policy's file, where its run folder is named or it itself."""
+    path = Path(path)
+    return path / POLICY_FILE if path.is_dir() else path
 
 
 def _restore(tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> Policy:

@@ -91,14 +91,16 @@ def run(options: Options) -> int:
     if options.encoder:
         return _loop(options, learner)
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
+    _refuse_unused(options, learner)
+    sees = options.state == states.PIXELS or options.state not in states.NAMED
+    if sees and (not learner.NEEDS_DATA or options.settings.get("rollouts")):
+        opengl.ensure()
     eye = _eye(options.state, device)
-    name = Path(options.state).name if eye else options.state
+    name = _run_folder(options.state).name if eye else options.state
     if options.camera and (isinstance(eye, StateEstimator) or not (eye or name == states.PIXELS)):
         looks = "has cameras of its own" if eye else "sees no frames"
         raise UsageError(f"the state '{options.state}' {looks}: leave --camera out")
     shown = _shown(options) if learner.NEEDS_DATA else None
-    if options.data and not learner.NEEDS_DATA:
-        raise UsageError(f"{options.learner} learns by acting in the task: leave --data out")
     task = _task_of(options, eye, shown)
     folder = options.out or Path("runs/learn") / (
         f"{environments.folder_name(options.task)}-{options.learner}-{name}"
@@ -106,6 +108,11 @@ def run(options: Options) -> int:
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
         if shown:
             run_.keep_to_data(shown.dataset.fingerprint)
+        if eye:
+            run_.keep_to_file("state", _file(options.state))
+        begin = policy.file_of(options.settings.get("begin") or "")
+        if begin.is_file():
+            run_.keep_to_file("policy to begin with", begin)
         with (
             LateLogger(folder) as log,
             Bar(f"learning {options.learner}", 100, "%", late=True) as bar,
@@ -131,6 +138,18 @@ def run(options: Options) -> int:
     return 0
 
 
+def _refuse_unused(options: Options, learner: Any) -> None:
+    """UsageError for a flag that nothing would come of."""
+    if options.images != Options.images or options.encoder_steps != Options.encoder_steps:
+        raise UsageError("--images and --encoder-steps are the loop's: give --encoder, too")
+    if learner.NEEDS_DATA and options.size:
+        raise UsageError("the images are those of the demonstrations: leave --size out")
+    if not learner.NEEDS_DATA and (options.data or options.held_out):
+        raise UsageError(
+            f"{options.learner} learns by acting in the task: leave --data and --held-out out"
+        )
+
+
 def _loop(options: Options, learner: Any) -> int:
     """Learn the encoder within the loop, too (`vision_loop`)."""
     assert options.encoder is not None
@@ -138,8 +157,11 @@ def _loop(options: Options, learner: Any) -> int:
         raise UsageError(
             f"{options.learner} learns no encoder on the way: leave --encoder out, and give --state"
         )
-    if options.state != Options.state or options.data or options.camera:
-        raise UsageError("with --encoder the loop makes data and state: leave those flags out")
+    if options.state != Options.state or options.data or options.camera or options.held_out:
+        raise UsageError(
+            "with --encoder the loop makes data and state: leave --data, --state, --camera and "
+            "--held-out out"
+        )
     task = environments.folder_name(options.task)
     folder = options.out or Path("runs/learn") / f"{task}-{options.learner}-loop"
     loop = Loop(
@@ -219,15 +241,30 @@ def _eye(state: str, device: torch.device) -> Eye | None:
     if state in states.NAMED or not Path(state).exists():
         states.named(state)
         return None
+    file = _file(state)
+    return (artefact if file.name == artefact.STATE_FILE else checkpoint).load(file, device)
+
+
+def _file(state: str) -> Path:
+    """Return the file of an encoder or of a state, where its run folder is named or it itself."""
     path = Path(state)
-    if path.name == artefact.STATE_FILE or (path / artefact.STATE_FILE).is_file():
-        return artefact.load(path, device)
-    return checkpoint.load(path, device)
+    if not path.is_dir():
+        return path
+    made = path / artefact.STATE_FILE
+    return made if made.is_file() else path / checkpoint.ENCODER_FILE
 
 
-def _trained_on(run_folder: str) -> str | None:
+def _run_folder(state: str) -> Path:
+    """Return the run folder of an encoder or of a state, if it is or its file lies in one."""
+    path = Path(state)
+    lies = path.is_file() and (path.parent / runs.CONFIG_FILE).is_file()
+    return path.parent if lies else path
+
+
+def _trained_on(state: str) -> str | None:
     """The camera that an encoder was trained on, as far as its run folder tells."""
-    if not (Path(run_folder) / runs.CONFIG_FILE).is_file():
+    folder = _run_folder(state)
+    if not (folder / runs.CONFIG_FILE).is_file():
         return None
-    camera: str | None = runs.trained_options(Path(run_folder))["camera"]
+    camera: str | None = runs.trained_options(folder)["camera"]
     return camera

@@ -1,24 +1,23 @@
 """Output folders: resumed if unfinished, refused if finished or of another configuration."""
 
 import dataclasses
+import hashlib
 import json
-import platform
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
+from dsae import versions
 from dsae.checkpoint import write_atomically
 from dsae.commands.errors import UsageError
 
 FORMAT_VERSION = 1
 CONFIG_FILE = "config.yaml"
-PACKAGES = ("dsae", "torch", "numpy", "mujoco", "gymnasium", "h5py", "opencv-python-headless")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +35,8 @@ class Run:
     begin: float
     made: tuple[Path, ...] = ()
     """Folders that were made for it, innermost first."""
+    found: bytes = b""
+    """The record of an unfinished run as it was found; a refusal leaves it so."""
 
     def resolve(self, name: str, find: Callable[[], Any]) -> Any:
         """Return what the run's record says of `name`; found out once and kept in it."""
@@ -47,10 +48,17 @@ class Run:
 
     def keep_to_data(self, fingerprint: str) -> None:
         """Note which data the run is of; UsageError if it was begun on another state of them."""
-        begun = self.resolve("data", lambda: fingerprint)
+        self._keep_to("data", fingerprint)
+
+    def keep_to_file(self, name: str, file: Path) -> None:
+        """Note what a file holds that the run uses; UsageError if it was begun on another."""
+        self._keep_to(name, hashlib.sha256(file.read_bytes()).hexdigest()[:16])
+
+    def _keep_to(self, name: str, fingerprint: str) -> None:
+        begun = self.resolve(name, lambda: fingerprint)
         if begun != fingerprint:
             raise UsageError(
-                f"the data of {self.folder} changed since it was begun (then {begun}; now "
+                f"the {name} of {self.folder} changed since it was begun (then {begun}; now "
                 f"{fingerprint}): choose another --out or give --overwrite"
             )
 
@@ -60,8 +68,8 @@ class Run:
         _write(self.folder, self.record)
 
     def finish(self) -> None:
-        """Mark the run as finished, with the seconds since it was begun or resumed."""
-        seconds = round(time.monotonic() - self.begin, 3)
+        """Mark the run as finished, with the seconds that all calls spent on it."""
+        seconds = round(self.record.get("spent", 0.0) + time.monotonic() - self.begin, 3)
         _write(self.folder, {**self.record, "finished": True, "seconds": seconds})
         shutil.rmtree(_replaced(self.folder), ignore_errors=True)
 
@@ -71,6 +79,8 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is None or not issubclass(kind, Exception):
             return
+        if self.found and issubclass(kind, UsageError):
+            write_atomically(self.folder / CONFIG_FILE, self.found)
         before = _replaced(self.folder)
         if [file.name for file in self.folder.iterdir()] == [CONFIG_FILE]:
             shutil.rmtree(self.folder)
@@ -95,7 +105,7 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool, redo: bo
         "format": FORMAT_VERSION,
         "verb": verb,
         "options": _plain(dataclasses.asdict(options)),
-        "versions": _versions(),
+        "versions": versions.installed(),
         "git": _git_state(),
         "finished": False,
     }
@@ -129,7 +139,23 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool, redo: bo
         raise UsageError(
             f"{folder} holds this run already, finished: choose another --out or give --overwrite"
         )
-    return Run(folder, before, True, time.monotonic())
+    found = (folder / CONFIG_FILE).read_bytes()
+    before["spent"] = _spent(folder, before)
+    _write(folder, before)
+    return Run(folder, before, True, time.monotonic(), found=found)
+
+
+def _spent(folder: Path, record: dict[str, Any]) -> float:
+    """Return the seconds that were spent on a run before it is resumed.
+
+    One that was killed says nothing: the record is written when it begins, and its other files tell
+    when it was last at work.
+    """
+    if record["finished"]:
+        return float(record.get("seconds", 0.0))
+    begin = (folder / CONFIG_FILE).stat().st_mtime
+    last = max(file.stat().st_mtime for file in folder.iterdir())
+    return float(record.get("spent", 0.0)) + round(last - begin, 3)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
@@ -229,16 +255,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value != value:
         return None
     return value
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _git_state() -> str | None:

@@ -4,6 +4,7 @@ What is finished is remembered, so that an interrupted job goes on where it stop
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,14 @@ PARENT_VARIABLE = "DSAE_PARENT"
 STAGES_FILE = "stages.json"
 POLL = 0.1  # (seconds) between two looks at the running stages
 STATUS_EVERY = {True: 0.5, False: 20.0}  # (seconds) between two status lines; True: on a terminal
+BRIEF = 100  # characters of each running stage in a status line
 LOG_TAIL = 4096  # bytes of a log that a status line or an error is taken from
+
+_BAR = re.compile(
+    r"(?P<what>[^|]*?):\s+(?P<percent>\d+%)\|[^|]*\| [^\[]*\[[^<]*<(?P<left>[^,\]]*),"
+    r"\s*[^,\]]*(?:, (?P<figures>.*?))?\]?"
+)
+"""A line of `dsae.commands.progress`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +184,7 @@ class Stages:
 
     def _show_status(self) -> None:
         parts = [self._last_line(stage) for stage, _, _, _ in self._running.values()]
-        text = "  |  ".join(part[:70] for part in parts if part)
+        text = "  |  ".join(_brief(part) for part in parts if part)
         if sys.stderr.isatty():
             text = f"\r\x1b[K{text[: os.get_terminal_size(2).columns - 1]}\r"
         else:
@@ -194,6 +202,14 @@ class Stages:
 
     def _log_path(self, stage: Stage) -> Path:
         return self._folder / f"{stage.name}.log"
+
+
+def _brief(line: str) -> str:
+    """Return a line of a log, of a progress bar what it is about and the figures."""
+    if bar := _BAR.fullmatch(line):
+        left = f" ({bar['left']} left)" if bar["left"] not in ("?", "00:00") else ""
+        line = f"{bar['what']} {bar['percent']}{left} {bar['figures'] or ''}".rstrip()
+    return line[:BRIEF]
 
 
 def end_with_parent() -> None:

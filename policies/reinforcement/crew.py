@@ -8,14 +8,13 @@ for the call, drawing them 9 ms.
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from data.processes import spawn_pool
-from policies.errors import PolicyError
+from policies.errors import of_dead_workers
 from policies.policy import Task
 from policies.reinforcement.copies import Copies, Moved, Seen
 
@@ -82,13 +81,8 @@ class Crew:
 
 
 def _results(futures: Sequence["Future[Any]"]) -> list[Any]:
-    try:
+    with of_dead_workers():
         return [future.result() for future in futures]
-    except BrokenProcessPool as error:
-        raise PolicyError(
-            "a process that acts in the task died (out of memory?): run the same command again "
-            "to go on, perhaps with fewer workers"
-        ) from error
 
 
 def _joined(futures: Sequence["Future[Any]"]) -> list[Any]:

@@ -6,27 +6,37 @@ import numpy as np
 
 from policies import policy
 from policies.errors import PolicyError
+from policies.policy import Task
 from policies.state import State
 from policies.trajectory.actor import Actor
 from policies.trajectory.gaussian import Controller
 from policies.trajectory.sight import Sight
 
 
-def carried_over(path: Path, condition: int, state: State, sight: Sight) -> Controller:
+def carried_over(
+    path: Path, condition: int, state: State, sight: Sight, task: Task, shape: tuple[int, int]
+) -> Controller:
     """Return what a policy of other trajectories does, as a controller of what is seen here.
 
-    What it saw that is not seen here counts as zero, and the other way round. Raises PolicyError if
-    it is no policy of trajectories, or of other conditions.
+    What it saw that is not seen here counts as zero, and the other way round. `shape` is that of
+    the actions here: steps, numbers. Raises PolicyError if it is no policy of trajectories, or of
+    another task, other actions or other conditions.
     """
     before = policy.load(path)
     actor = before.actor
     if not isinstance(actor, Actor) or condition >= len(actor.conditions):
         raise PolicyError(f"{path} holds no controller for condition {condition + 1} to begin with")
+    for what, there, here in (
+        ("of", before.task.id, task.id),
+        ("of steps and actions", (actor.steps, actor.outputs), shape),
+    ):
+        if there != here:
+            raise PolicyError(f"{path} is {what} {there}, to begin with it would have to be {here}")
     names = _names(before.state)
-    here = {name: number for number, name in enumerate(_names(state))}
+    at = {name: number for number, name in enumerate(_names(state))}
     gains = np.zeros((actor.steps, actor.outputs, len(sight.columns)))
     for old, column in enumerate(actor.columns.tolist()):
-        for new in np.flatnonzero(sight.columns == here.get(names[column], -1)):
+        for new in np.flatnonzero(sight.columns == at.get(names[column], -1)):
             factor = float(actor.scale[old]) / sight.scale[new]
             gains[:, :, new] = factor * actor.gains[condition, :, :, old].numpy()
     offsets = actor.offsets[condition].numpy()

@@ -59,7 +59,7 @@ class Config:
         positive, some = (1, math.inf), (0, math.inf)
         check_ranges(
             self,
-            iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=some,
+            iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=(1e-6, 1e3),
             bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some,
             action=some, metres=some, moves=some,
         )  # fmt: skip

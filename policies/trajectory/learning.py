@@ -31,6 +31,7 @@ from policies.trajectory.situation import Situation, ends, horizon, look, moves
 BLANK_FILE = "blank.safetensors"
 """A policy of the task and state, for the processes that roll out."""
 ROLLOUTS_FILE = "rollouts-{:04d}.safetensors"
+EVERY_ROLLOUTS_FILE = ROLLOUTS_FILE.replace("{:04d}", "*")
 KNOWN = 0.1
 """Share of the first controllers' variance about actions that were shown or learned before."""
 SITUATIONS, NOISE, CHECK = 1, 2, 3
@@ -77,10 +78,12 @@ class Learning:
         policy.save(blank, self._policy([course.optimiser.controller for course in self._courses]))
         # Many small matrices: more threads would wait for each other, up to a hundred times longer.
         with threadpool_limits(1), Sampler(policy.load(blank), blank, problem.workers) as sampler:
+            told = sum(1 for _ in problem.folder.glob(EVERY_ROLLOUTS_FILE)) - 1
             for number in range(config.iterations):
-                self._iterate(sampler, number)
+                # Of iterations whose rollouts were kept, the last alone may not have been told.
+                self._iterate(sampler, number, told=number < told)
             chosen = self._choose(sampler)
-        for file in (blank, *problem.folder.glob(ROLLOUTS_FILE.replace("{:04d}", "*"))):
+        for file in (blank, *problem.folder.glob(EVERY_ROLLOUTS_FILE)):
             file.unlink()
         return self._policy(chosen)
 
@@ -142,7 +145,10 @@ class Learning:
         first = Controller.constant(self._steps, np.zeros(shape), np.zeros(outputs), variance)
         known = first._replace(covariances=KNOWN * first.covariances)
         if self._config.begin and not anew:
-            begun = carried_over(Path(self._config.begin), number, self._state, self._sight)
+            begun = carried_over(
+                Path(self._config.begin), number, self._state, self._sight, self._problem.task,
+                (self._steps, outputs),
+            )  # fmt: skip
             return known._replace(gains=begun.gains, offsets=begun.offsets)
         if situation.led and showing is not None:
             return known._replace(offsets=lasting(showing.actions, self._steps))
@@ -165,14 +171,17 @@ class Learning:
         first.offsets[:] = found.offset
         return first
 
-    def _iterate(self, sampler: Sampler, number: int) -> None:
-        """Roll every controller out, improve it, and tell how it went."""
+    def _iterate(self, sampler: Sampler, number: int, *, told: bool) -> None:
+        """Roll every controller out, improve it, and tell how it went unless it is `told`."""
         rolled = self._rolled(sampler, number)
-        told = [
+        went = [
             course.optimiser.learn(_stacked(self._sight, rollouts), _lost(rollouts))
             for course, rollouts in zip(self._courses, rolled, strict=True)
         ]
-        self._tell(number, told, [rollout for rollouts in rolled for rollout in rollouts])
+        rollouts = [rollout for of_one in rolled for rollout in of_one]
+        self._count(rollouts)
+        if not told:
+            self._tell(number, went, rollouts)
 
     def _rolled(self, sampler: Sampler, number: int) -> list[list[Rollout]]:
         """Return the rollouts of an iteration; those that an interrupted call made are read."""
@@ -240,10 +249,9 @@ class Learning:
             "rollouts": float(self._rollouts),
         }
 
-    def _tell(self, number: int, told: list[Iteration], rollouts: list[Rollout]) -> None:
-        self._count(rollouts)
+    def _tell(self, number: int, went: list[Iteration], rollouts: list[Rollout]) -> None:
         figures = {
-            name: float(np.mean([getattr(one, name) for one in told])) for name in Iteration._fields
+            name: float(np.mean([getattr(one, name) for one in went])) for name in Iteration._fields
         }
         figures |= self._figures(rollouts)
         self._problem.log(number + 1, figures)

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 from data.processes import spawn_pool
-from policies.errors import PolicyError
+from policies.errors import PolicyError, of_dead_workers
 from policies.evaluation import make_env
 from policies.policy import Policy, load
 from policies.trajectory.gaussian import Controller
@@ -72,7 +72,8 @@ class Sampler:
         """Return the rollouts in the order of their orders."""
         if self._env is not None:
             return [roll(self._env, order) for order in orders]
-        return list(self._pool.map(_roll, orders))
+        with of_dead_workers():
+            return list(self._pool.map(_roll, orders))
 
 
 _worker: list[StateObservation] = []

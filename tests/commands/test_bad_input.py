@@ -108,6 +108,10 @@ MISTAKES = {
         "learn bc push --data DATA --state orcle",
         "unknown state 'orcle': choose from oracle",
     ),
+    "images of no loop": ("learn lqr_flm push --images 7", "--images and --encoder-steps are the"),
+    "size of demonstrations": ("learn bc push --data DATA --size 16", "leave --size out"),
+    "demonstrations left out of none": ("learn sac push --held-out 0.5", "leave --data and --held"),
+    "no variance": ("learn lqr_flm push --set variance=0", "variance = 0: it must be from 1e-06"),
     "another task's data": ("learn bc reach --data DATA", "holds episodes of push, not reach"),
     "encoder of another size": (
         "learn bc push --data SMALL --state DSAE",

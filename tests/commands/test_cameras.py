@@ -54,6 +54,10 @@ def test_a_policy_sees_through_the_camera_of_its_encoder(
         "--set", "epochs=1", "hidden=4", "--out", learned)  # fmt: skip
     loaded = policy.load(learned)
     assert loaded.task.settings["cameras"] == ["side"]
+    run("learn", "bc", "lift_block", "--data", seen_twice, "--state", seen / "encoder.safetensors",
+        *THREADS, "--set", "epochs=1", "hidden=4", "--out", tmp_path / "same")  # fmt: skip
+    same = policy.load(tmp_path / "same")
+    assert (same.task, same.state_name) == (loaded.task, "seen")
     assert [part.name for part in loaded.state.layout] == ["ee_pose", "gripper", "goal", "features"]
     dataset = Dataset.open(seen_twice)
     side = dataset.read(0).images["side"]

@@ -1,5 +1,6 @@
 """Output folders: refused if finished, different or somebody else's; never emptied by mistake."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -68,6 +69,40 @@ def test_a_run_does_not_go_on_with_other_data(made: Made, tmp_path: Path, capsys
     assert contents(out) == before
     (data / "episode_00006.hdf5").unlink()
     assert train(grown, out) == 0
+
+
+def test_a_learning_does_not_go_on_with_another_encoder(
+    made: Made, tmp_path: Path, capsys: Capture
+) -> None:
+    seen, out = tmp_path / "seen", tmp_path / "run"
+    shutil.copytree(made.dsae, seen)
+    call = ["learn", "bc", "push", "--data", str(made.data), "--state", str(seen), "--threads", "1"]
+    call += ["--set", "epochs=1", "hidden=4", "--out", str(out)]
+    assert main(call) == 0
+    record = (out / "config.yaml").read_text()
+    (out / "config.yaml").write_text(record.replace("finished: true", "finished: false"))
+    before = contents(out)
+    shutil.copy(made.vae / "encoder.safetensors", seen / "encoder.safetensors")
+    assert main(call) == 2
+    assert f"the state of {out} changed since it was begun" in refused(capsys)
+    assert contents(out) == before
+
+
+def test_the_seconds_of_a_killed_run_count(tmp_path: Path) -> None:
+    options = Options(encoder="dsae", data=Path("data"))
+    runs.open_run(tmp_path / "run", "train", options, overwrite=False)
+    config = tmp_path / "run/config.yaml"
+    worked = tmp_path / "run/metrics.jsonl"
+    worked.touch()
+    begin = config.stat().st_mtime
+    for spent in (100, 103):
+        os.utime(worked, (0, begin + spent))
+        with runs.open_run(tmp_path / "run", "train", options, overwrite=False):
+            pass  # killed again
+        begin = config.stat().st_mtime - 100
+    with runs.open_run(tmp_path / "run", "train", options, overwrite=False) as last:
+        last.finish()
+    assert 102.9 < yaml.safe_load(config.read_text())["seconds"] < 110
 
 
 def test_an_evaluation_spares_the_figures_of_other_data(

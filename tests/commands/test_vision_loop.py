@@ -62,7 +62,7 @@ def test_a_trajectory_policy_collects_from_its_own_conditions(tmp_path: Path) ->
     [
         ("learn bc push --encoder auto", "bc learns no encoder on the way"),
         ("learn lqr_flm push --encoder nothing", "unknown encoder 'nothing'"),
-        ("learn lqr_flm push --encoder auto --state blind", "leave those flags out"),
+        ("learn lqr_flm push --encoder auto --state blind", "the loop makes data and state"),
         ("learn lqr_flm push --state pixels", "lqr_flm cannot learn on the state 'pixels'"),
         ("learn lqr_flm push --data somewhere", "lqr_flm learns by acting in the task"),
         ("learn lqr_flm push --set begin=nowhere", "there is no policy at nowhere"),

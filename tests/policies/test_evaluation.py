@@ -1,3 +1,4 @@
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,16 @@ def test_wilson_interval_solves_its_equation() -> None:
 def test_an_interval_needs_an_episode() -> None:
     with pytest.raises(PolicyError, match="at least one episode"):
         wilson_interval(0, 0)
+
+
+def test_a_dead_process_is_said(tmp_path: Path) -> None:
+    def kill(_: int) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    path = saved(tmp_path, state="blind")
+    with pytest.raises(PolicyError, match="a process that acts in the task died"):
+        evaluate(path, [Trial(seed) for seed in range(80)], workers=2, progress=kill)
 
 
 def test_outcomes_do_not_depend_on_the_workers(tmp_path: Path) -> None:

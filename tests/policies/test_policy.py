@@ -37,6 +37,14 @@ def test_a_saved_policy_acts_alike(state: str, tmp_path: Path) -> None:
     assert first.shape == (4, 3)
 
 
+def test_a_policy_tells_the_versions_that_it_was_learned_with(tmp_path: Path) -> None:
+    file = tmp_path / policy.POLICY_FILE
+    policy.save(file, make_policy(state="blind"))
+    _, header = checkpoint.read(file, kind="policy")
+    assert header["versions"]["torch"] == torch.__version__
+    assert {"python", "dsae", "mujoco"} <= header["versions"].keys()
+
+
 def test_the_encoder_travels_inside(tmp_path: Path) -> None:
     loaded = policy.load(saved(tmp_path, state="dsae"))
     encoder = loaded.state.encoder

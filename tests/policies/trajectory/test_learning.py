@@ -83,7 +83,8 @@ def test_what_another_policy_does_is_carried_over(tmp_path: Path) -> None:
     world = problem.environment(state)
     situation = look(world, 5, {}, "auto", picture=False)
     sight = Sight.of(state, situation, np.zeros((2, state.size)), ("block",), 0.3, joints=False)
-    begun = carried_over(tmp_path, 0, state, sight)
+    shape = (blind.actor.steps, blind.actor.outputs)
+    begun = carried_over(tmp_path, 0, state, sight, problem.task, shape)
     vector, _ = world.reset(seed=8)
     env.reset(seed=8)
     same = make_env(blind).reset(seed=8)[0]
@@ -92,7 +93,36 @@ def test_what_another_policy_does_is_carried_over(tmp_path: Path) -> None:
         begun.mean(0, sight.see(vector.astype(float))), blind.actor.act(same[None])[0], atol=1e-5
     )
     with pytest.raises(PolicyError, match="no controller for condition 2"):
-        carried_over(tmp_path, 1, state, sight)
+        carried_over(tmp_path, 1, state, sight, problem.task, shape)
+    with pytest.raises(PolicyError, match=r"of steps and actions \(\d+, 3\), .* be \(\d+, 7\)"):
+        carried_over(tmp_path, 0, state, sight, problem.task, (shape[0], 7))
+    with pytest.raises(PolicyError, match=r"Push-v0, to begin with it would have to be .*Reach-v0"):
+        carried_over(tmp_path, 0, state, sight, Task(envs.task_id("reach"), {}), shape)
+
+
+def test_an_interrupted_learning_keeps_what_it_told(tmp_path: Path) -> None:
+    """Iterations whose rollouts are kept are not told again, but for the last of them."""
+
+    class Stopped(Exception):
+        """As if killed."""
+
+    told: list[int] = []
+
+    def log(step: int, figures: dict[str, float]) -> None:
+        told.append(step)
+        if told == [1, 2, 3]:
+            raise Stopped
+
+    problem = Problem(
+        task=Task(envs.task_id("reach"), {}), learner="lqr_flm", state="oracle", seed=1,
+        folder=tmp_path, log=log,
+    )  # fmt: skip
+    config = lqr_flm.Config(iterations=5, rollouts=3)
+    with pytest.raises(Stopped):
+        lqr_flm.learn(problem, config)
+    assert len(list(tmp_path.glob("rollouts-*"))) == 3
+    lqr_flm.learn(problem, config)
+    assert told == [1, 2, 3, 3, 4, 5, 6]
 
 
 def test_a_picture_of_the_goal_has_things_there_and_the_arm_at_its_start() -> None:
