@@ -92,8 +92,10 @@ def run(options: Options) -> int:
         return _loop(options, learner)
     options = dataclasses.replace(options, settings=vars(config))  # the resolved one is saved
     _refuse_unused(options, learner)
-    sees = options.state == states.PIXELS or options.state not in states.NAMED
-    if sees and (not learner.NEEDS_DATA or options.settings.get("rollouts")):
+    draws = (options.state == states.PIXELS or options.state not in states.NAMED) and (
+        not learner.NEEDS_DATA or options.settings.get("rollouts")
+    )
+    if draws:
         opengl.ensure()
     eye = _eye(options.state, device)
     name = _run_folder(options.state).name if eye else options.state
@@ -102,6 +104,8 @@ def run(options: Options) -> int:
         raise UsageError(f"the state '{options.state}' {looks}: leave --camera out")
     shown = _shown(options) if learner.NEEDS_DATA else None
     task = _task_of(options, eye, shown)
+    if draws:
+        environments.env_factory(task.id, task.settings)  # what cannot be drawn is said here
     folder = options.out or Path("runs/learn") / (
         f"{environments.folder_name(options.task)}-{options.learner}-{name}"
     )

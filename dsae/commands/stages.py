@@ -184,7 +184,7 @@ class Stages:
 
     def _show_status(self) -> None:
         parts = [self._last_line(stage) for stage, _, _, _ in self._running.values()]
-        text = "  |  ".join(_brief(part) for part in parts if part)
+        text = "  |  ".join(brief(part) for part in parts if part)
         if sys.stderr.isatty():
             text = f"\r\x1b[K{text[: os.get_terminal_size(2).columns - 1]}\r"
         else:
@@ -204,7 +204,7 @@ class Stages:
         return self._folder / f"{stage.name}.log"
 
 
-def _brief(line: str) -> str:
+def brief(line: str) -> str:
     """Return a line of a log, of a progress bar what it is about and the figures."""
     if bar := _BAR.fullmatch(line):
         left = f" ({bar['left']} left)" if bar["left"] not in ("?", "00:00") else ""

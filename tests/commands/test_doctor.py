@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from terminal import ENVIRONMENT, command, contents
 
 from dsae.commands import doctor, opengl
 
@@ -74,6 +75,18 @@ def test_a_back_end_that_cannot_render_gets_the_install_line() -> None:
     found = findings(done)["OpenGL"]
     assert "glfw does not render" in found["value"]
     assert "apt-get install -y libegl1 libopengl0 libgl1-mesa-dri libgl1" in found["advice"]
+
+
+def test_learning_from_frames_that_cannot_be_drawn_is_refused_in_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command("learn", "sac", "push", "--state", "pixels", "--set", "steps=10", "--threads", 1),
+        cwd=tmp_path, env={**ENVIRONMENT, "MUJOCO_GL": "glfw"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.splitlines()[-1].startswith("dsae: ")
+    assert "Traceback" not in done.stderr
+    assert contents(tmp_path) == {}
 
 
 def test_a_missing_package_gets_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
