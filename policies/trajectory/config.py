@@ -45,6 +45,10 @@ class Config:
     """Weight of what is to be brought to its place."""
     action: float = 1e-2
     """Weight of the actions' squares."""
+    velocity: float = 0.3
+    """Weight of the squares of the joints' velocities at the end, where torques act on them; it
+    rises with the time squared (docs/results/trajectories.md). Of a Cartesian action, which is a
+    velocity itself, `action` is the weight."""
     metres: float = 0.3
     """What half of the image's shorter side is about, in metres, for weighing feature points."""
     spread: tuple[float, ...] = ()
@@ -61,7 +65,7 @@ class Config:
             self,
             iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=(1e-6, 1e3),
             bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some,
-            action=some, metres=some, moves=some,
+            action=some, velocity=some, metres=some, moves=some,
         )  # fmt: skip
 
         if len(self.spread) > 3 or not all(0 <= one < math.inf for one in self.spread):
@@ -73,4 +77,6 @@ class Config:
     @property
     def weights(self) -> Weights:
         """Of the cost's terms."""
-        return Weights(way=self.way, led=self.led, goal=self.goal, action=self.action)
+        return Weights(
+            way=self.way, led=self.led, goal=self.goal, action=self.action, velocity=self.velocity
+        )

@@ -1,4 +1,4 @@
-"""Costs of a trajectory: distances of what the state tells, actions, velocities.
+"""Costs of a trajectory: distances and velocities that the state tells, and actions.
 
 A distance d costs ½ w₂ d² + ½ w_log log(α + d²): the square pulls from afar, the logarithm makes
 the last millimetres worth it (Levine, Wagener & Abbeel 2015).

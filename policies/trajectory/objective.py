@@ -22,7 +22,7 @@ from dsae.state.goals import Goal
 from policies.state import State
 from policies.trajectory.costs import Behind, Cost, Offset, Term, ramp
 from policies.trajectory.locating import Displacement, Found
-from policies.trajectory.sight import GRIPPER, TURN, Sight, on_hand, seen_in
+from policies.trajectory.sight import GRIPPER, JOINT_VELOCITY, TURN, Sight, on_hand, seen_in
 from policies.trajectory.situation import EFFECTOR, Situation
 
 SOFT = 0.03
@@ -55,6 +55,8 @@ class Weights:
     """Of what is to be brought to its place, at the end; before it rises with the time squared."""
     action: float = 1e-2
     """Of ½ u²."""
+    velocity: float = 0.3
+    """Of ½ v² of the joints, in rad/s, at the end; it rises with the time squared."""
 
 
 class Seen(NamedTuple):
@@ -72,7 +74,17 @@ def objective(situation: Situation, sight: Sight, seen: Seen, weights: Weights, 
     """Return the cost of a trajectory of so many steps."""
     led = _shown_terms if situation.led else _aimed_terms
     terms = led(situation, sight, seen, weights, steps)
-    return Cost([*terms, *_seen_terms(sight, seen, weights, steps)], weights.action)
+    terms += [*_seen_terms(sight, seen, weights, steps), *_velocity_terms(sight, weights, steps)]
+    return Cost(terms, weights.action)
+
+
+def _velocity_terms(sight: Sight, weights: Weights, steps: int) -> list[Term]:
+    """Return the squares of the joints' velocities, where they are seen."""
+    if not weights.velocity or JOINT_VELOCITY not in sight.places:
+        return []
+    rows = sight.rows(JOINT_VELOCITY)
+    late = weights.velocity * ramp(steps)
+    return [Term(Offset(rows, np.zeros(len(rows))), late, square=1.0, log=0.0)]
 
 
 def _seen_terms(sight: Sight, seen: Seen, weights: Weights, steps: int) -> list[Term]:

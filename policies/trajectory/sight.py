@@ -18,7 +18,8 @@ STAYED = 1 / 16
 move where the robot stays."""
 TURNS = 0.02
 """Spread of a quaternion's number above which the hand is taken to turn."""
-JOINTS = ("joint_position", "joint_velocity")
+JOINT_VELOCITY = "joint_velocity"
+JOINTS = ("joint_position", JOINT_VELOCITY)
 GRIPPER, TURN = "gripper", "turn"
 
 Take = Callable[..., None]
@@ -32,7 +33,8 @@ class Sight(NamedTuple):
     scale: np.ndarray
     """(X,): 1 for what is in metres and radians, metres per half side for feature points."""
     places: dict[str, np.ndarray]
-    """By the name of a thing, the numbers of x that are its coordinates: (3,) or (2,)."""
+    """By the name of a thing, the numbers of x that are its coordinates: (3,) or (2,); and by that
+    of a part of the state those of the robot's joints."""
     features: dict[str, float]
     """The names among them that are feature points, with the share of each that the end effector's
     place does not tell."""
@@ -72,7 +74,7 @@ class Sight(NamedTuple):
             scale.extend([factor] * len(numbers))
 
         for part in JOINTS if joints else ():
-            take(list(range(at[part].start, at[part].stop)))
+            take(list(range(at[part].start, at[part].stop)), name=part)
         pose, speed = at[EE_POSE].start, at[EE_VELOCITY].start
         turning = [i for i in range(pose + 3, pose + 7) if vectors[:, i].std() > TURNS]
         take(list(range(pose, pose + 3)), name=EFFECTOR)
@@ -91,7 +93,7 @@ class Sight(NamedTuple):
         )
 
     def rows(self, name: str) -> np.ndarray:
-        """Return the matrix that takes the coordinates of a thing out of x, (3 or 2, X)."""
+        """Return the matrix that takes what `places` names out of x, (its numbers, X)."""
         matrix = np.zeros((len(self.places[name]), len(self.columns)))
         matrix[np.arange(len(matrix)), self.places[name]] = 1.0
         return matrix

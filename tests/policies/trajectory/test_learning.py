@@ -15,6 +15,7 @@ from policies.learner import Problem
 from policies.learners import lqr_flm
 from policies.policy import Policy, Task
 from policies.trajectory.beginning import carried_over
+from policies.trajectory.dynamics import Rollouts
 from policies.trajectory.learning import Learning
 from policies.trajectory.locating import standing
 from policies.trajectory.objective import Seen, Weights, blind_way, objective
@@ -227,3 +228,25 @@ def test_a_loop_is_hung_on_a_hook_that_stands_elsewhere_each_time(tmp_path: Path
     env = make_env(seeing)
     trials = evaluation.trials(seeing.actor, range(900, 910), moved=True)
     assert sum(run_episode(env, seeing.actor, trial).success for trial in trials) >= 7
+
+
+def test_joints_that_torques_act_on_are_to_come_to_rest(tmp_path: Path) -> None:
+    def costs(mode: str, velocity: float) -> np.ndarray:
+        """Of rollouts that differ in one joint's velocity, 2 rad/s, from one in which all rest."""
+        problem = Problem(
+            task=Task(envs.task_id("reach"), {"action_mode": mode}), learner="lqr_flm",
+            state="oracle", seed=3, folder=tmp_path,
+        )  # fmt: skip
+        learning = Learning(problem, lqr_flm.Config(velocity=velocity))
+        controller = learning._courses[0].optimiser.controller
+        actions, size = controller.offsets[None], controller.gains.shape[2]
+        states = np.zeros((2, controller.steps + 1, size))
+        states[1, :, min(8, size - 1)] = 2.0
+        return learning._courses[0].optimiser.cost_of(
+            Rollouts(states, np.concatenate([actions, actions]))
+        )
+
+    extra = costs("torque", 0.3) - costs("torque", 0.0)
+    steps = np.arange(101) / 100
+    np.testing.assert_allclose(extra, [0.0, np.sum(0.5 * 0.3 * steps**2 * 2.0**2)])
+    np.testing.assert_array_equal(costs("cartesian", 0.3), costs("cartesian", 0.0))
