@@ -42,6 +42,9 @@ def look(task: str, settings: dict[str, Any], *, demonstrated: bool) -> Glimpse:
         if demonstrated and not hasattr(env.unwrapped, "expert_action"):
             raise UsageError(f"{task} has no scripted expert to collect demonstrations of")
         observation, _ = env.reset(seed=0)
+        if demonstrated:
+            unwrapped: Any = env.unwrapped
+            unwrapped.expert_action()  # which does not act with torques, say
         frame: Any = frame_of(env.render(), camera=None)
         steps: int = getattr(env.unwrapped, "HORIZON", STEPS)
         if env.spec and env.spec.max_episode_steps:

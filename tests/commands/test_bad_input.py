@@ -8,6 +8,7 @@ import pytest
 from terminal import Made, contents, dsae
 
 from dsae.__main__ import main
+from policies import learners
 
 # The call; DATA, SMALL, DSAE, VAE and POLICY stand for what the fixture made. Then what it says.
 MISTAKES = {
@@ -258,4 +259,30 @@ def test_mistakes_in_a_real_process(made: Made, tmp_path: Path) -> None:
         assert done.stdout == ""
         assert done.stderr.startswith("dsae: ")
         assert done.stderr.count("\n") == 1
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("learner", learners.names())
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("push --set nonsense=1", "has no setting 'nonsense': it has "),
+        ("push --state nowhere", "unknown state 'nowhere': choose from oracle"),
+        ("nowhere --state blind", "nowhere"),
+        ("push --state blind --camera front", "sees no frames: leave --camera out"),
+    ],
+)
+def test_every_learner_refuses_what_it_cannot_do_in_one_line(
+    learner: str,
+    call: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["learn", learner, *call.split()]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
     assert contents(tmp_path) == {}

@@ -209,6 +209,7 @@ MISTAKES = {
     "filtered twice": ("--cameras front,side --states dsae,dsae+state", "the same as dsae of sev"),
     "size": ("--size huge", "the image size 'huge' is neither like 64"),
     "task's setting": ("--env colour=red", "cannot be made: .*colour"),
+    "expert without torques": ("--env action_mode=torque", "expert .*action_mode='cartesian'"),
     "target": ("--target 2", "target = '2': .* less than or equal to 1"),
     "too few demonstrations": ("--demonstrations 1", "demonstrations = '1': .* equal to 3"),
     "a state that the task lacks": ("--tasks reach --states oracle_pose", "'object_rotation'"),
