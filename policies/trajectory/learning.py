@@ -78,7 +78,7 @@ class Learning:
         policy.save(blank, self._policy([course.optimiser.controller for course in self._courses]))
         # Many small matrices: more threads would wait for each other, up to a hundred times longer.
         with threadpool_limits(1), Sampler(policy.load(blank), blank, problem.workers) as sampler:
-            told = sum(1 for _ in problem.folder.glob(EVERY_ROLLOUTS_FILE)) - 1
+            told = len(list(problem.folder.glob(EVERY_ROLLOUTS_FILE))) - 1
             for number in range(config.iterations):
                 # Of iterations whose rollouts were kept, the last alone may not have been told.
                 self._iterate(sampler, number, told=number < told)

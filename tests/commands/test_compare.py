@@ -13,7 +13,6 @@ from pages import Page
 from terminal import ENVIRONMENT, Made, command, contents
 
 from dsae.__main__ import main
-from dsae.commands.stages import Stage, Stages, brief
 
 SEEDS = (0, 1)
 NAMES = ("dsae", "pca")
@@ -278,33 +277,3 @@ def test_what_is_added_joins_what_was_compared(
     assert error.count("\n") == 1
     assert "changed since it was begun (then 6 episodes" in error
     assert contents(out) == before
-
-
-def test_stages_keep_going(tmp_path: Path) -> None:
-    stages = [
-        Stage(name="a", title="a", arguments=("trian",)),
-        Stage(name="b", title="b", arguments=("--version",), needs=("a",)),
-        Stage(name="c", title="c", arguments=("--version",), needs=("b",)),
-        Stage(name="d", title="d", arguments=("--version",)),
-    ]
-    work = Stages(stages, tmp_path, 1, keep_going=True)
-    assert set(work.run()) == {"d"}
-    assert set(work.failures) == {"a", "b", "c"}
-    assert work.failures["a"].startswith("unknown verb 'trian'")
-    assert work.failures["b"] == "not begun, since a failed"
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        (
-            "learning lqr_flm:  61%|██████    | 61/100 [00:30<00:19,  1.98%/s, cost 12.3, KL 0.50]",
-            "learning lqr_flm 61% (00:19 left) cost 12.3, KL 0.50",
-        ),
-        ("rolling out:   0%|          | 0/200 [00:00<?, ?episode/s]", "rolling out 0%"),
-        ("learning sac: 100%|██| 100/100 [01:30<00:00,  3.2%/s, x 0.5", "learning sac 100% x 0.5"),
-        ("dsae: unknown task 'a|b': 1% of [it]", "dsae: unknown task 'a|b': 1% of [it]"),
-    ],
-)  # fmt: skip
-def test_a_status_line_tells_the_figures(line: str, told: str) -> None:
-    assert brief(line) == told
