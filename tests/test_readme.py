@@ -18,15 +18,8 @@ SMALLER = {
     "train": ["--steps", "3", "--batch", "2", "--threads", "1"],
     "compare": ["--encoders", "dsae,vae,pca", "--minutes", "0.01", "--seeds", "0", "--slots", "1"],
     "state": ["--threads", "1", "--set", "prune=false"],
-    "learn lqr_flm": [
-        "--images",
-        "20",
-        "--encoder-steps",
-        "600",
-        "--set",
-        "iterations=2",
-        "rollouts=2",
-    ],
+    "learn lqr_flm": ["--set", "iterations=2", "rollouts=2"],
+    "--encoder": ["--images", "20", "--encoder-steps", "600"],
     "learn": ["--threads", "1", "--set", "epochs=1"],
     "benchmark": ["--states", "oracle,dsae", "--seeds", "1", "--slots", "1", "--quick"],
     "rollout": ["--episodes", "2", "--workers", "1", "--video-episodes", "1"],
@@ -74,7 +67,8 @@ def test_the_readme_s_commands_work_in_the_order_of_a_day(folder: Path) -> None:
     assert len(given) >= 12
     for words in given:
         learner = SMALLER.get(" ".join(words[1:3]))
-        small = [*words, *(learner or SMALLER.get(words[1], []))]
+        loop = SMALLER["--encoder"] if "--encoder" in words else []
+        small = [*words, *(learner or SMALLER.get(words[1], [])), *loop]
         done = subprocess.run(
             [sys.executable, "-m", *small], cwd=folder, capture_output=True, text=True, check=False
         )
