@@ -183,20 +183,22 @@ def evaluate(
     *,
     workers: int,
     device: str = "cpu",
-    progress: Callable[[int], None] | None = None,
+    before: Sequence[Outcome] = (),
+    progress: Callable[[list[Outcome]], None] | None = None,
 ) -> list[Outcome]:
     """Roll out the policy in `path` once per trial, in spawned processes, in the trials' order.
 
-    `device` is where its encoder computes.
+    `device` is where its encoder computes. `before` are the outcomes of the first trials, if an
+    interrupted call left some. `progress` is shown all that there are, whenever there are more.
     """
     make_env(load(path)).close()  # what does not fit is said here, not by a worker
-    chunks = [list(trials[i : i + CHUNK]) for i in range(0, len(trials), CHUNK)]
-    outcomes: list[Outcome] = []
+    outcomes = [*before]
+    chunks = [list(trials[i : i + CHUNK]) for i in range(len(outcomes), len(trials), CHUNK)]
     with of_dead_workers(), spawn_pool(workers) as pool:
         for part in pool.map(_run_chunk, [path] * len(chunks), chunks, [device] * len(chunks)):
             outcomes += part
             if progress:
-                progress(len(outcomes))
+                progress(outcomes)
     return outcomes
 
 

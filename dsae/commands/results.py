@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dsae import checkpoint
 from dsae.commands import runs
 from dsae.commands.grid import Cell
-from dsae.commands.rollout import RESULTS_FILE
+from dsae.commands.rollout import RESULTS_FILE, outcomes_in
 from dsae.logger import read_metrics
 from policies.policy import POLICY_FILE
 
@@ -40,13 +40,12 @@ class Result:
 
 def read(cell: Cell) -> Result:
     """Read what the finished stages of a cell left."""
-    outcomes = runs.read_json(cell.rollout / RESULTS_FILE)["outcomes"]
+    outcomes = outcomes_in(runs.read_json(cell.rollout / RESULTS_FILE)["outcomes"])
     header = checkpoint.read(cell.policy / POLICY_FILE, kind="policy")[1]
-    distances = [np.nan if one["distance"] is None else one["distance"] for one in outcomes]
     made = [path for path in (*cell.encoders.values(), cell.estimator) if path in cell.stages]
     return Result(
-        success=np.array([one["success"] for one in outcomes]),
-        distance=np.array(distances),
+        success=np.array([one.success for one in outcomes]),
+        distance=np.array([one.distance for one in outcomes]),
         rows=read_metrics(cell.policy),
         state_size=sum(size for _, size in header["layout"]),
         learn_seconds=_seconds(cell.policy),

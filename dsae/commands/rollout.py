@@ -1,9 +1,12 @@
 """Roll a learned policy out on fresh seeds: success rate with its interval, and a video.
 
+An interrupted one goes on after the episodes that it had.
+
 Example:
     dsae rollout runs/learn/push-bc-push-dsae --episodes 100 --video push.mp4
 """
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +34,8 @@ from policies.policy import POLICY_FILE, Policy, load
 from policies.wrapper import StateObservation, frame_of
 
 RESULTS_FILE = "rollout.json"
+SO_FAR_FILE = "outcomes.json"
+"""Outcomes of the episodes that are done, while not all are."""
 FPS = 20.0
 FRESH_SEED = 1_000_000  # far from the seeds that collections count from
 
@@ -75,16 +80,13 @@ def run(options: Options) -> int:
     trials = evaluation.trials(policy.actor, seeds)
     moved = evaluation.trials(policy.actor, seeds, moved=True) if policy.actor.moves else []
     with runs.open_run(folder, "rollout", options, overwrite=options.overwrite) as run_:
+        run_.keep_to_file("policy", path)
         if options.video and not run_.resumed:
             runs.refuse_existing(options.video, overwrite=options.overwrite)
-        with Bar("rolling out", len(trials) + len(moved), "episode") as bar:
-            outcomes = evaluate(
-                path.resolve(),
-                [*trials, *moved],
-                workers=options.workers,
-                device=str(device),
-                progress=lambda done: bar.show(done),
-            )
+        outcomes = _outcomes(
+            path, [*trials, *moved], folder / SO_FAR_FILE,
+            workers=options.workers, device=str(device),
+        )  # fmt: skip
         figures = summary(outcomes[: len(trials)])
         if moved:
             figures["moved"] = summary(outcomes[len(trials) :])
@@ -92,6 +94,7 @@ def run(options: Options) -> int:
         if options.video:
             shown = film(policy, trials[: options.video_episodes])
             panels.write(options.video, shown, fps=FPS)
+        (folder / SO_FAR_FILE).unlink()
         run_.finish()
     runs.say(f"state {policy.state_name}: {_told(figures)}")
     if moved:
@@ -99,6 +102,31 @@ def run(options: Options) -> int:
             f"with {', '.join(policy.actor.moves)} standing elsewhere: {_told(figures['moved'])}"
         )
     return 0
+
+
+def _outcomes(
+    path: Path, trials: Sequence[Trial], so_far: Path, *, workers: int, device: str
+) -> list[Outcome]:
+    """Roll out once per trial, from where a call that was interrupted left `so_far`."""
+    before = outcomes_in(runs.read_json(so_far)) if so_far.exists() else []
+    with Bar("rolling out", len(trials), "episode", done=len(before)) as bar:
+
+        def keep(outcomes: list[Outcome]) -> None:
+            runs.save_json(so_far, [outcome._asdict() for outcome in outcomes])
+            bar.show(len(outcomes))
+
+        return evaluate(
+            path.resolve(), trials, workers=workers, device=device, before=before,
+            progress=keep,
+        )  # fmt: skip
+
+
+def outcomes_in(rows: Sequence[dict[str, Any]]) -> list[Outcome]:
+    """Return the outcomes that a JSON file of ours holds, in which NaN is null."""
+    return [
+        Outcome(**{**row, "distance": math.nan if row["distance"] is None else row["distance"]})
+        for row in rows
+    ]
 
 
 def _told(figures: dict[str, Any]) -> str:

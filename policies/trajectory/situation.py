@@ -174,11 +174,16 @@ def moves(situation: Situation, half: float) -> dict[str, list[float]]:
 
     By reset option, in metres to both sides. Along x and y alone: what stands on the table goes on
     standing on it, turned as it was. What was put elsewhere while learning is moved as far as then.
+    Where the objects begin in the hand, what they are led to is moved, such as a hook; the goal of
+    a hand that holds nothing is not: it is all that its controller was made for.
     """
+    standing = [name for name in situation.options if name in situation.objects]
+    if not standing and situation.led and situation.moved:
+        standing = [name for name in situation.options if name in situation.points]
     found = {
-        name: [half, half] + [0.0] * (np.size(value) - 2)
-        for name, value in situation.options.items()
-        if name in situation.objects and half > 0
+        name: [half, half] + [0.0] * (np.size(situation.options[name]) - 2)
+        for name in standing
+        if half > 0
     }
     if situation.landmark:
         found[situation.landmark.option] = situation.landmark.spread.tolist()

@@ -39,7 +39,7 @@ def test_an_interval_needs_an_episode() -> None:
 
 
 def test_a_dead_process_is_said(tmp_path: Path) -> None:
-    def kill(_: int) -> None:
+    def kill(_: object) -> None:
         for process in multiprocessing.active_children():
             process.kill()
 
@@ -52,8 +52,9 @@ def test_outcomes_do_not_depend_on_the_workers(tmp_path: Path) -> None:
     path = saved(tmp_path, state="dsae")
     seeds = [Trial(seed) for seed in range(40, 47)]  # more than one worker takes at a time
     done: list[int] = []
-    two = evaluate(path, seeds, workers=2, progress=done.append)
+    two = evaluate(path, seeds, workers=2, progress=lambda outcomes: done.append(len(outcomes)))
     assert two == evaluate(path, seeds, workers=1)
+    assert two == evaluate(path, seeds, workers=1, before=two[:3])
     assert [outcome.seed for outcome in two] == list(range(40, 47))
     assert done == [5, 7]
     assert len({outcome.distance for outcome in two}) == len(seeds)

@@ -20,7 +20,7 @@ from policies.trajectory.learning import Learning
 from policies.trajectory.locating import standing
 from policies.trajectory.objective import Seen, Weights, blind_way, objective
 from policies.trajectory.sight import Sight
-from policies.trajectory.situation import look, pictured
+from policies.trajectory.situation import look, moves, pictured
 
 
 def learned(folder: Path, task: str, state: str, seed: int = 11, **settings: Any) -> Policy:
@@ -49,6 +49,7 @@ def test_a_block_is_pushed_to_its_goal_that_only_the_state_tells(tmp_path: Path)
 
 def test_two_conditions_have_a_controller_each(tmp_path: Path) -> None:
     both = learned(tmp_path, "reach", "oracle", iterations=6, conditions=2)
+    assert both.actor.moves == {}
     assert len(both.actor.conditions) == 2
     assert both.actor.conditions[0] != both.actor.conditions[1]
     assert max(distances(both)) < 0.05  # it begins more than 0.1 away
@@ -71,6 +72,8 @@ def test_a_shown_way_is_begun_with(tmp_path: Path) -> None:
         controller.offsets[:count], course.situation.showing.actions[: controller.steps]
     )
     assert np.all(controller.gains == 0)
+    # Its loop begins in the hand: the controller is tested with the hook elsewhere.
+    assert moves(course.situation, 0.02) == {"goal": [0.02, 0.02, 0.0]}
 
 
 def test_what_another_policy_does_is_carried_over(tmp_path: Path) -> None:
