@@ -10,19 +10,15 @@ learner itself has to make sense of), NAME[:preset] of an encoder, or that with 
 by `dsae state`; a learner on velocities takes every encoder so, and with several cameras there is
 an encoder for each and the state is made of all. It ends with report.html, table.md and
 results.json. An interrupted benchmark goes on where it stopped, and what fails does not stop the
-rest. Tasks, states and seeds given to a finished one are added to those that it has.
+rest. Tasks, states and seeds given to a finished one are added to those that it has. With --fewer
+what learns from demonstrations learns from the first few alone, too.
 """
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
-from pydantic import Field
-
-from dsae import training
 from dsae.commands import (
     benchmark_report,
     command_line,
@@ -37,87 +33,24 @@ from dsae.commands import (
     standings,
     vision_loop,
 )
+from dsae.commands.benchmark_options import ADDED, Options, joined, resolve
 from dsae.commands.contestants import contestants
 from dsae.commands.devices import use_device
-from dsae.commands.environments import SomeNames
 from dsae.commands.errors import UsageError
 from dsae.commands.glimpse import Glimpse
 from dsae.commands.grid import Grid, Orders, by_folder
-from dsae.commands.options import override, runtime
 from dsae.commands.stages import Stage, Stages
 from policies import learners
 from policies.learner import wants_velocities
 from policies.state import PIXELS
 
-ADDED = ("tasks", "states")
-"""Options whose names are added to those of an earlier call."""
 ALL_SIGHTS = {"presence": 0.0, "per_thing": 1000}
 """How points are judged for what is learned without velocities: a network makes more of a doubtful
 sight than of a filter's guess, of many points on a thing than of one (docs/results/cloning.md)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What to compare, on how much of everything."""
-
-    tasks: SomeNames = runtime(("push",))
-    """Short names of tasks or Gymnasium ids, divided by commas."""
-    states: SomeNames = runtime(("oracle", "blind", "dsae", "vae", "pixels"))
-    """Names of states, divided by commas."""
-    learner: str = "bc"
-    """What learns on them."""
-    seeds: Annotated[int, Field(gt=0, le=1000)] = runtime(3)
-    """How many seeds everything is trained with: 0, 1, 2 and so on."""
-    episodes: Annotated[int, Field(gt=0)] | None = None
-    """Episodes that each policy is rolled out in, the same for all [200]."""
-    demonstrations: Annotated[int, Field(ge=3)] | None = None
-    """Episodes of each task's noisy expert, to train encoders on and to learn from [100]."""
-    encoder_steps: Annotated[int, Field(gt=0)] | None = None
-    """Updates of each encoder's training [2000]."""
-    encoder_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Instead of steps: time of each encoder's training."""
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Settings of the learner, such as hidden=128."""
-    quick: bool = False
-    """All of it small, with figures that mean nothing."""
-    target: Annotated[float, Field(gt=0, le=1)] = runtime(0.8)
-    """Success until whose first sight samples and seconds are counted."""
-    size: environments.Size | None = None
-    """Image size in pixels; 64 for our own tasks."""
-    cameras: SomeNames = ("front",)
-    """Whose frames are seen, like front,side."""
-    env: dict[str, Any] = field(default_factory=dict)
-    """Further settings of the tasks, such as action_mode=torque."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
-    threads: Annotated[int, Field(gt=0)] = 1
-    """Threads of each process."""
-    slots: Annotated[int, Field(gt=0)] | None = runtime(None)
-    """Processes at the same time [as many as there are cores for their threads]."""
-    memory: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = runtime(None)
-    """GB that all processes together may take [what is free]."""
-    out: Path | None = runtime(None)
-    """Run folder [runs/benchmark/LEARNER]."""
-    overwrite: bool = runtime(False)
-    """Replace a finished or different run in the folder."""
-
-
-class Size(NamedTuple):
-    """How much of everything, where the options leave it out."""
-
-    episodes: int
-    demonstrations: int
-    encoder_steps: int
-
-
-FULL = Size(episodes=200, demonstrations=100, encoder_steps=training.Config.steps)
-QUICK = Size(episodes=4, demonstrations=6, encoder_steps=10)
-
-
 def run(options: Options) -> int:
     """Run every stage that is not finished, then write results, table and page."""
-    if options.encoder_steps and options.encoder_minutes:
-        raise UsageError("benchmark: give --encoder-steps or --encoder-minutes, not both")
     use_device(options.device, options.threads)
     opengl.ensure()
     learner = learners.module(options.learner)
@@ -158,38 +91,6 @@ def run(options: Options) -> int:
     return 1 if work.failures else 0
 
 
-def joined(options: Options, before: dict[str, Any]) -> Options:
-    """Return the options with the tasks, states and seeds that an earlier call noted."""
-    added: dict[str, Any] = {}
-    for name in ADDED:
-        known = tuple(before.get(name, ()))
-        # What is asked for twice stays so, for others to refuse.
-        added[name] = (*known, *(one for one in getattr(options, name) if one not in known))
-    return dataclasses.replace(options, **added, seeds=max(options.seeds, before.get("seeds", 0)))
-
-
-def resolve(options: Options, learner: ModuleType) -> tuple[Options, dict[str, Any]]:
-    """Return the options with nothing left open, and the learner's settings that are not its own.
-
-    UsageError for a setting that the learner does not have.
-    """
-    size = QUICK if options.quick else FULL
-    base = learner.SMALL if options.quick else learner.Config()
-    config = override(base, options.settings, where=f"learner {options.learner}")
-    settings = vars(config)
-    usual = vars(learner.Config())
-    changed = {name: value for name, value in settings.items() if value != usual[name]}
-    steps = None if options.encoder_minutes else options.encoder_steps or size.encoder_steps
-    resolved = dataclasses.replace(
-        options,
-        episodes=options.episodes or size.episodes,
-        demonstrations=options.demonstrations or size.demonstrations,
-        encoder_steps=steps,
-        settings=settings,
-    )
-    return resolved, changed
-
-
 def lay_out(options: Options, out: Path, learner: ModuleType) -> tuple[Grid, float]:
     """Return the grid, and how many GB its largest process takes; nothing is made yet.
 
@@ -215,8 +116,9 @@ def lay_out(options: Options, out: Path, learner: ModuleType) -> tuple[Grid, flo
         for place, task in tasks.items()
     }
     laid = grid.lay_out(
-        out, tasks, states, options.seeds, seen, cameras=options.cameras, velocities=velocities
-    )
+        out, tasks, states, options.seeds, seen, cameras=options.cameras, velocities=velocities,
+        fewer=options.fewer,
+    )  # fmt: skip
     looking = learner if pixels else None
     return laid, max(_gb(one, options, looking) for one in seen.values())
 
@@ -284,6 +186,7 @@ def _facts(options: Options, laid: Grid, learner: ModuleType) -> dict[str, Any]:
         "tasks": list(laid.tasks),
         "episodes": options.episodes,
         "demonstrations": options.demonstrations,
+        "fewer": list(options.fewer),
         "cameras": list(options.cameras),
         "judged": _judged(options, learner) if any(s.filtered for s in laid.contestants) else None,
         "encoder": {"steps": options.encoder_steps, "minutes": options.encoder_minutes},

@@ -80,12 +80,15 @@ def _heading(boards: Sequence[Board]) -> str:
 
 
 def _failures(boards: Sequence[Board]) -> list[tuple[str, str, int, str]]:
-    return [
-        (board.task, one.name, seed, line)
-        for board in boards
-        for one in board.standings
-        for seed, line in one.failures.items()
-    ]
+    found = []
+    for board in boards:
+        for one in board.standings:
+            found += [(board.task, one.name, *failure) for failure in one.failures.items()]
+            found += [
+                (board.task, one.name, seed, f"from {count} demonstrations: {line}")
+                for (seed, count), line in one.fewer_failures.items()
+            ]
+    return found
 
 
 def _numbers(boards: Sequence[Board]) -> dict[str, int]:
@@ -105,7 +108,7 @@ def _section(board: Board, found: Table, numbers: dict[str, int]) -> dict[str, A
         "task": board.task,
         "table": found,
         "rates": charts.rates([_rate(one) for one in measured], x="success") if measured else "",
-        "curves": charts.curves(drawn, x=axis, y="success while learning") if drawn else "",
+        "curves": charts.curves(drawn, x=axis, y="success") if drawn else "",
         "marked": set(board.marks.values()),
     }
 
@@ -122,9 +125,9 @@ def _over(measured: Sequence[Standing]) -> tuple[str, str]:
     Samples, unless they are the same in all rows of a policy, as where demonstrations are all.
     """
     taken = [
-        {row["samples"] for row in result.rows if "success" in row and "samples" in row}
+        {row["samples"] for row in rows if "samples" in row}
         for one in measured
-        for result in one.results.values()
+        for rows in one.on_the_way.values()
     ]
     if any(len(values) > 1 for values in taken):
         return "samples", "samples (steps of the task)"

@@ -63,17 +63,21 @@ def columns(target: float) -> list[Column]:
         Column(
             Measure(path="samples_to_target", title=f"samples to {percent}",
                     meaning=f"Steps of the task until {percent} success was first seen while "
-                    "learning, median over the seeds."),
+                    "learning (of demonstrations: the fewest that gave it), median over the "
+                    "seeds."),
             lambda one, board: _reached(one, target, "samples"),
         ),
         Column(
             Measure(path="seconds_to_target", title=f"time to {percent}", unit="s",
-                    meaning="Seconds of learning until then, evaluations on the way included."),
+                    meaning="Seconds of learning until then (from so few), evaluations on the way "
+                    "included."),
             lambda one, board: _reached(one, target, "seconds"),
         ),
         Column(
             Measure(path="samples", title="samples",
-                    meaning="Steps of the task that were taken to learn, mean over the seeds."),
+                    meaning="Steps of the task that were taken to learn, those of the "
+                    "demonstrations that were learned from included, mean over the seeds. What an "
+                    "encoder alone was trained on is not counted."),
             lambda one, board: _mean([r.samples for r in one.results.values()]),
         ),
         Column(

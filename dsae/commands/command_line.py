@@ -33,7 +33,7 @@ def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [flag if value else f"--no-{flag.removeprefix('--')}"]
     if isinstance(value, tuple):
-        return [flag, ",".join(value)]
+        return [flag, ",".join(map(str, value))]
     return [flag, f"{value:g}" if isinstance(value, float) else str(value)]
 
 

@@ -27,11 +27,12 @@ Size = Annotated[str, Field(coerce_numbers_to_str=True)]
 """An image size as `parse_size` reads it; a YAML file may give it as a number."""
 
 
-def _split(value: Any) -> Any:
+def split(value: Any) -> Any:
+    """Return the parts of a text that are divided by commas, and anything else as it is."""
     return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], BeforeValidator(split)]
 """Names divided by commas; a YAML file may give a list."""
 
 SomeNames = Annotated[Names, Field(min_length=1)]

@@ -21,6 +21,8 @@ class Cell:
     contestant: Contestant
     seed: int
     cameras: tuple[str, ...]
+    shown: int | None = None
+    """How many of the demonstrations are learned from, if not all."""
 
     @property
     def data(self) -> Path:
@@ -45,7 +47,8 @@ class Cell:
     @property
     def policy(self) -> Path:
         """Run folder of the learning."""
-        return self.folder / f"{self.contestant.slug}-s{self.seed}" / "policy"
+        few = f"-n{self.shown}" if self.shown else ""
+        return self.folder / f"{self.contestant.slug}-s{self.seed}{few}" / "policy"
 
     @property
     def rollout(self) -> Path:
@@ -81,16 +84,19 @@ class Grid:
     contestants: Sequence[Contestant]
     seeds: int
     cameras: tuple[str, ...]
+    fewer: tuple[int, ...] = ()
+    """Numbers of demonstrations, besides all of them, that are learned from."""
     left_out: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Why, by task (its folder's name) and state, a task does not have a state."""
 
     def cells(self) -> Iterator[Cell]:
-        """Go through all cells, seed after seed."""
+        """Go through all cells, seed after seed, those on fewer demonstrations last of each."""
         for seed in range(self.seeds):
-            for place, task in self.tasks.items():
-                for contestant in self.contestants:
-                    if (place, contestant.name) not in self.left_out:
-                        yield Cell(self.folder / place, task, contestant, seed, self.cameras)
+            for shown in (None, *self.fewer):
+                for place, task in self.tasks.items():
+                    for one in self.contestants:
+                        if (place, one.name) not in self.left_out:
+                            yield Cell(self.folder / place, task, one, seed, self.cameras, shown)
 
 
 def by_folder(tasks: Sequence[str]) -> dict[str, str]:
@@ -113,6 +119,7 @@ def lay_out(
     *,
     cameras: tuple[str, ...],
     velocities: bool,
+    fewer: tuple[int, ...] = (),
 ) -> Grid:
     """Return the grid of tasks that were `seen`.
 
@@ -132,7 +139,7 @@ def lay_out(
         (place, name): f"left out: {name} on {place}: {reason}"
         for (place, name), reason in reasons.items()
     }
-    return Grid(folder, tasks, contestants, seeds, cameras, left_out)
+    return Grid(folder, tasks, contestants, seeds, cameras, fewer, left_out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +171,7 @@ def plan(grid: Grid, orders: Orders) -> list[Stage]:
 def _stages(cell: Cell, orders: Orders) -> Iterator[Stage]:
     names, contestant = cell.stages, cell.contestant
     on = f"{contestant.name} on {cell.folder.name}, seed {cell.seed}"
+    on += f", {cell.shown} demonstrations" if cell.shown else ""
     of = f"{contestant.encoder} on {cell.folder.name}, seed {cell.seed}"
     seed = ("--seed", str(cell.seed))
     needs: tuple[str, ...] = ()
@@ -191,11 +199,12 @@ def _stages(cell: Cell, orders: Orders) -> Iterator[Stage]:
         )
         needs = (names[cell.estimator],)
     data = ("--data", str(cell.data)) if orders.demonstrated else ()
+    few = ("--demonstrations", str(cell.shown)) if cell.shown else ()
     looks = orders.learn_pixels if contestant.name == "pixels" else ()
     yield Stage(
         name=names[cell.policy],
         title=f"learning {on}",
-        arguments=("learn", orders.learn[0], cell.task, *data, "--state", cell.source,
+        arguments=("learn", orders.learn[0], cell.task, *data, *few, "--state", cell.source,
                    *orders.learn[1:], *looks, *seed, "--out", str(cell.policy)),
         needs=needs,
         run_folder=cell.policy,

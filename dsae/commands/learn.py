@@ -62,6 +62,8 @@ class Options:
     """Whose frames an encoder sees; if left out, those that it was trained on."""
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the demonstrations that are left out, in the way of `dsae train`."""
+    demonstrations: Annotated[int, Field(gt=0)] | None = None
+    """How many of the others are learned from, the first ones [all]."""
     seed: Seed = 0
     """Seed of weights and batches."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -148,9 +150,10 @@ def _refuse_unused(options: Options, learner: Any) -> None:
         raise UsageError("--images and --encoder-steps are the loop's: give --encoder, too")
     if learner.NEEDS_DATA and options.size:
         raise UsageError("the images are those of the demonstrations: leave --size out")
-    if not learner.NEEDS_DATA and (options.data or options.held_out):
+    if not learner.NEEDS_DATA and (options.data or options.held_out or options.demonstrations):
         raise UsageError(
-            f"{options.learner} learns by acting in the task: leave --data and --held-out out"
+            f"{options.learner} learns by acting in the task: leave --data, --held-out and "
+            "--demonstrations out"
         )
 
 
@@ -161,10 +164,11 @@ def _loop(options: Options, learner: Any) -> int:
         raise UsageError(
             f"{options.learner} learns no encoder on the way: leave --encoder out, and give --state"
         )
-    if options.state != Options.state or options.data or options.camera or options.held_out:
+    given = (options.data, options.camera, options.held_out, options.demonstrations)
+    if options.state != Options.state or any(given):
         raise UsageError(
-            "with --encoder the loop makes data and state: leave --data, --state, --camera and "
-            "--held-out out"
+            "with --encoder the loop makes data and state: leave --data, --state, --camera, "
+            "--held-out and --demonstrations out"
         )
     task = environments.folder_name(options.task)
     folder = options.out or Path("runs/learn") / f"{task}-{options.learner}-loop"
@@ -185,14 +189,20 @@ def _loop(options: Options, learner: Any) -> int:
 
 
 def _shown(options: Options) -> Shown:
-    """Return the demonstrations; UsageError if they are of another task."""
+    """Return the demonstrations; UsageError if they are of another task or too few."""
     folder = options.data or Path("runs/data") / environments.folder_name(options.task)
     dataset = Dataset.open(folder)
     recorded = str(dataset.meta.get("task", options.task))
     if envs.task_id(recorded) != envs.task_id(options.task):
         raise UsageError(f"{dataset.folder} holds episodes of {recorded}, not {options.task}")
     every = tuple(range(len(dataset)))
-    return Shown(dataset, dataset.split(options.held_out)[0] if options.held_out else every)
+    shown = dataset.split(options.held_out)[0] if options.held_out else every
+    if options.demonstrations and options.demonstrations > len(shown):
+        raise UsageError(
+            f"demonstrations = {options.demonstrations}: {dataset.folder} has {len(shown)} to "
+            "learn from"
+        )
+    return Shown(dataset, tuple(shown[: options.demonstrations]))
 
 
 def _task_of(options: Options, eye: Eye | None, shown: Shown | None) -> policy.Task:

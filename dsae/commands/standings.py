@@ -39,6 +39,10 @@ class Standing:
     results: dict[int, Result] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
     """What went wrong, by seed."""
+    fewer: dict[int, dict[int, Result]] = field(default_factory=dict)
+    """By seed what was learned from fewer demonstrations, by their number, rising."""
+    fewer_failures: dict[tuple[int, int], str] = field(default_factory=dict)
+    """What went wrong there, by seed and number of demonstrations."""
 
     @property
     def name(self) -> str:
@@ -78,13 +82,32 @@ class Standing:
         whole = sum(other.rates[seed] for seed in seeds)
         return sum(self.rates[seed] for seed in seeds) / whole if whole else None
 
+    @property
+    def on_the_way(self) -> dict[int, list[dict[str, float]]]:
+        """Rows of `success` by seed: of what was learned from few and from all demonstrations.
+
+        Where nothing was learned from fewer: those logged while learning that hold a success.
+        """
+        if self.fewer:
+            return {
+                seed: [_row(step, one) for step, one in enumerate([*few.values(), result], start=1)]
+                for seed, result in self.results.items()
+                if (few := self.fewer.get(seed))
+            }
+        watched = {
+            seed: [row for row in result.rows if "success" in row]
+            for seed, result in self.results.items()
+        }
+        return {seed: rows for seed, rows in watched.items() if rows}
+
     def reached(self, target: float, key: str) -> Reached | None:
         """Return the `key` of the first row of success `target`; None if rows hold no success."""
-        tried = [rows for r in self.results.values() if (rows := _watched(r.rows, key))]
+        tried = [rows for rows in self.on_the_way.values() if any(key in row for row in rows)]
         if not tried:
             return None
         found = [
-            next((row[key] for row in rows if row["success"] >= target), None) for rows in tried
+            next((row[key] for row in rows if key in row and row["success"] >= target), None)
+            for rows in tried
         ]
         there = [value for value in found if value is not None]
         everywhere = len(there) == len(self.results)
@@ -135,8 +158,12 @@ def gather(grid: Grid, failures: Mapping[str, str], target: float) -> list[Board
         standings = boards[cell.folder.name].standings
         standing = next(one for one in standings if one.contestant == cell.contestant)
         line = next((failures[s] for s in cell.stages.values() if s in failures), None)
-        if line:
+        if line and cell.shown:
+            standing.fewer_failures[cell.seed, cell.shown] = line
+        elif line:
             standing.failures[cell.seed] = line
+        elif cell.shown:
+            standing.fewer.setdefault(cell.seed, {})[cell.shown] = results.read(cell)
         else:
             standing.results[cell.seed] = results.read(cell)
     return list(boards.values())
@@ -157,10 +184,10 @@ def overall(boards: Sequence[Board]) -> dict[str, Estimate]:
 
 
 def curve(standing: Standing, key: str) -> Iterator[tuple[float, Estimate]]:
-    """Go through the success seen while learning, over the `key` of rows that all seeds have."""
+    """Go through the success on the way, over the `key` of rows that all seeds have."""
     tables = [
-        {row[key]: row["success"] for row in _watched(result.rows, key)}
-        for result in standing.results.values()
+        {row[key]: row["success"] for row in rows if key in row}
+        for rows in standing.on_the_way.values()
     ]
     for place in sorted(set.intersection(*map(set, tables)) if tables else ()):
         rates = np.array([[table[place]] for table in tables])
@@ -174,6 +201,10 @@ def as_json(standing: Standing, board: Board, target: float) -> dict[str, Any]:
         "encoder": standing.contestant.encoder or None,
         "failures": standing.failures,
         "seeds": {seed: results.as_json(result) for seed, result in standing.results.items()},
+        "fewer": {
+            seed: {count: results.as_json(result) for count, result in few.items()}
+            for seed, few in standing.fewer.items()
+        },
     }
     if not standing.results:
         return entry
@@ -192,9 +223,11 @@ def as_json(standing: Standing, board: Board, target: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _watched(rows: list[dict[str, float]], key: str) -> list[dict[str, float]]:
-    """Return the rows that hold a success seen while learning, and `key`."""
-    return [row for row in rows if "success" in row and key in row]
+def _row(step: int, result: Result) -> dict[str, float]:
+    """Return what a policy came to as one row of many."""
+    samples = {} if result.samples is None else {"samples": result.samples}
+    success = float(result.success.mean())
+    return {"step": step, "success": success, "seconds": result.learn_seconds, **samples}
 
 
 def _above(difference: Estimate | None) -> bool:

@@ -59,7 +59,7 @@ def clone(
         figures = _epoch(progress, steps, train, held_out, np.random.default_rng([seed, epoch]))
         due = epoch % config.evaluate_every == 0 or epoch == progress.epochs
         if examine and config.rollouts and due:
-            figures |= {**examine(progress.actor.eval()), "samples": len(steps.states)}
+            figures |= examine(progress.actor.eval())
         if log:
             log(epoch, figures)
         error = figures.get("validation_error", figures["train_error"])

@@ -29,7 +29,7 @@ def learn(problem: Problem, config: Config) -> Policy:
     epochs = config.passes(looks=state.image_shape is not None)
 
     def log(epoch: int, figures: dict[str, float]) -> None:
-        problem.log(epoch, figures)
+        problem.log(epoch, {**figures, "samples": float(len(shown.states))})
         name = next(n for n in ("success", "validation_error", "train_error") if n in figures)
         problem.progress(epoch / epochs, f"{name.split('_')[-1]} {figures[name]:.4g}")
 

@@ -111,7 +111,12 @@ MISTAKES = {
     ),
     "images of no loop": ("learn lqr_flm push --images 7", "--images and --encoder-steps are the"),
     "size of demonstrations": ("learn bc push --data DATA --size 16", "leave --size out"),
-    "demonstrations left out of none": ("learn sac push --held-out 0.5", "leave --data and --held"),
+    "demonstrations left out of none": ("learn sac push --held-out 0.5", "leave --data, --held"),
+    "demonstrations of none": ("learn sac push --demonstrations 3", "--demonstrations out"),
+    "more demonstrations than there are": (
+        "learn bc push --data DATA --demonstrations 7",
+        "demonstrations = 7: .* has 6 to learn from",
+    ),
     "no variance": ("learn lqr_flm push --set variance=0", "variance = 0: it must be from 1e-06"),
     "another task's data": ("learn bc reach --data DATA", "holds episodes of push, not reach"),
     "encoder of another size": (

@@ -141,7 +141,7 @@ def test_what_is_added_joins_what_was_compared(
     monkeypatch.chdir(compared)
     before = results(compared)["results"]["push"]
     call = benchmark("blind,random+state", seeds=1)
-    assert main([*call, "--tasks", "push,reach"]) == 0
+    assert main([*call, "--tasks", "push,reach", "--fewer", "1,2"]) == 0
     found = results(compared)
     assert list(found["results"]) == ["push", "reach"]
     assert list(found["results"]["push"]) == ["oracle", "random", "blind", "random+state"]
@@ -151,10 +151,17 @@ def test_what_is_added_joins_what_was_compared(
     # Reach has no objects: its oracle is told what every state holds.
     assert set(found["results"]["reach"]) == set(found["results"]["push"])
     assert found["left_out"] == []
+    for entry in found["results"]["push"].values():
+        assert set(entry["fewer"]) == {"0", "1"}
+        for seed, few in entry["fewer"].items():
+            samples = [one["samples"] for one in (few["1"], few["2"], entry["seeds"][seed])]
+            assert samples == [100, 200, 300]
     assert set(found["overall"]) == set(found["results"]["push"])
     assert "--tasks push,reach --states oracle,random,blind,random+state" in found["command"]
+    assert "--fewer 1,2" in found["command"]
     page = Page(compared / "out" / "report.html")
     assert page.open == []
+    assert "From fewer demonstrations" in page.words
     assert "dsae state with presence=0.0, per_thing=1000" in page.words
 
 

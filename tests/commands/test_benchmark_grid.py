@@ -9,8 +9,8 @@ import pytest
 from terminal import contents
 
 from dsae.__main__ import main
-from dsae.commands import benchmark, earlier, grid
-from dsae.commands.benchmark import Options
+from dsae.commands import benchmark, benchmark_options, earlier, grid
+from dsae.commands.benchmark_options import Options
 from dsae.commands.contestants import contestants
 from dsae.commands.errors import UsageError
 from dsae.commands.glimpse import Glimpse, why_not
@@ -33,6 +33,7 @@ def laid(
     cameras: tuple[str, ...] = ("front",),
     all_filtered: str = "",
     velocities: bool = False,
+    fewer: tuple[int, ...] = (),
 ) -> grid.Grid:
     found = contestants(states.split(","), all_filtered=all_filtered)
     by_folder = grid.by_folder(tasks)
@@ -41,8 +42,9 @@ def laid(
         for place in by_folder
     }
     return grid.lay_out(
-        Path("out"), by_folder, found, 2, seen, cameras=cameras, velocities=velocities
-    )
+        Path("out"), by_folder, found, 2, seen, cameras=cameras, velocities=velocities,
+        fewer=fewer,
+    )  # fmt: skip
 
 
 def planned(chosen: grid.Grid, learner: Any = bc, **options: Any) -> dict[str, Stage]:
@@ -68,6 +70,23 @@ def test_data_and_encoders_are_made_once_and_shared() -> None:
     on_state = stages["learn-push-dsae+state-s1"].arguments
     assert "out/push/encoders/dsae-s1+state" in on_state
     assert on_state[on_state.index("--seed") + 1] == "1"
+
+
+def test_what_learns_from_fewer_demonstrations_has_the_same_encoder() -> None:
+    every, few = planned(laid("dsae")), planned(laid("dsae", fewer=(5, 20)), fewer=(5, 20))
+    more = {name: stage for name, stage in few.items() if name not in every}
+    assert {name: few[name] for name in every} == every
+    assert [name for name in more if "s0" in name] == [
+        "learn-push-dsae-s0-n5", "rollout-push-dsae-s0-n5",
+        "learn-push-dsae-s0-n20", "rollout-push-dsae-s0-n20",
+    ]  # fmt: skip
+    learning = more["learn-push-dsae-s0-n5"]
+    assert learning.needs == ("train-push-dsae-s0",)
+    words = list(every["learn-push-dsae-s0"].arguments)
+    at = words.index("--state")
+    words[at:at] = ["--demonstrations", "5"]
+    words[-1] = "out/push/dsae-s0-n5/policy"
+    assert list(learning.arguments) == words
 
 
 def test_a_preset_is_part_of_what_is_made() -> None:
@@ -139,11 +158,12 @@ def test_a_learner_that_acts_is_shown_no_demonstrations(monkeypatch: pytest.Monk
 
 
 def test_more_is_added_to_what_is_there(tmp_path: Path) -> None:
-    before = {"tasks": ["push"], "states": ["oracle"], "seeds": 3}
-    asked = Options(tasks=("reach",), states=("dsae", "oracle"), seeds=2)
+    before = {"tasks": ["push"], "states": ["oracle"], "seeds": 3, "fewer": [25]}
+    asked = Options(tasks=("reach",), states=("dsae", "oracle"), seeds=2, fewer=(50, 10))
     options = benchmark.joined(asked, before)
     assert (options.tasks, options.states) == (("push", "reach"), ("oracle", "dsae"))
-    assert options.seeds == 3
+    assert (options.seeds, options.fewer) == (3, (10, 25, 50))
+    asked = Options(states=("dsae", "oracle"), fewer=(10, 50))
     assert benchmark.joined(asked, {}) == asked
     assert earlier.noted(tmp_path, "benchmark") == {}
 
@@ -169,7 +189,7 @@ def test_an_encoder_needs_what_the_episodes_hold() -> None:
 
 def test_quick_is_small_and_what_is_given_stays() -> None:
     options, changed = benchmark.resolve(Options(quick=True, settings={"hidden": 7}), bc)
-    assert options.demonstrations == benchmark.QUICK.demonstrations
+    assert options.demonstrations == benchmark_options.QUICK.demonstrations
     assert options.settings["hidden"] == changed["hidden"] == 7
     assert options.settings["epochs"] == bc.SMALL.epochs
     full, none = benchmark.resolve(Options(), bc)
@@ -213,6 +233,14 @@ MISTAKES = {
     "target": ("--target 2", "target = '2': .* less than or equal to 1"),
     "too few demonstrations": ("--demonstrations 1", "demonstrations = '1': .* equal to 3"),
     "a state that the task lacks": ("--tasks reach --states oracle_pose", "'object_rotation'"),
+    "as many": ("--fewer 5,100", "fewer = 100: there are 100 demonstrations"),
+    "a number twice": ("--fewer 5,5", "fewer = 5,5: a number is there twice"),
+    "no number": ("--fewer few", "fewer.* = 'few': .* valid integer"),
+    "none of them": ("--fewer 0", "fewer.* = '0': .* greater than 0"),
+    "shown to nobody": (
+        "--learner lqr_flm --states oracle --fewer 5",
+        "lqr_flm is shown no demonst",
+    ),
     "device": ("--device gpu", "unknown device 'gpu'"),
 }
 

@@ -1,5 +1,6 @@
 """What is made of the results of a benchmark: estimates, differences, marks, curves and tables."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,30 @@ def test_the_target_is_reached_when_every_seed_has_seen_it() -> None:
     assert both.reached(0.8, "samples") == (150.0, 2)
     assert both.reached(0.8, "seconds") == (3.0, 2)
     assert standing("dsae", [0.5]).reached(0.8, "samples") is None
+
+
+def test_fewer_demonstrations_are_the_way_to_all_of_them() -> None:
+    """Of two seeds; seconds and samples are those of what was learned from so few."""
+    (contestant,) = contestants(["dsae"])
+
+    def shown(skill: float, samples: float) -> Result:
+        logged = [{"step": 1.0, "samples": samples, "success": 1.0}]
+        return replace(result(skill, logged), learn_seconds=samples / 50)
+
+    both = Standing(
+        contestant,
+        {0: shown(0.9, 1000), 1: shown(1.0, 1000)},
+        fewer={0: {10: shown(0.3, 100), 50: shown(0.7, 500)}, 1: {50: shown(0.95, 500)}},
+    )
+    points = dict(standings.curve(both, "samples"))
+    assert list(points) == [500.0, 1000.0]
+    rates = [
+        [float((skill > HARDNESS).mean()) for skill in pair] for pair in ((0.7, 0.95), (0.9, 1))
+    ]
+    assert [points[at].value for at in points] == pytest.approx([np.mean(pair) for pair in rates])
+    assert both.reached(0.8, "samples") == (750.0, 2)
+    assert both.reached(0.8, "seconds") == (15.0, 2)
+    assert benchmark_report._over([both])[0] == "samples"
 
 
 def test_a_curve_has_the_rows_that_all_seeds_have() -> None:

@@ -33,7 +33,6 @@ def kept(successes: list[float], config: bc.Config = CONFIG) -> tuple[list[int],
     actor = clone(linear(), config, seed=0, examine=examine, log=lambda *row: rows.append(row))
     epochs = [epoch for epoch, row in rows if "success" in row]
     assert [row["success"] for _, row in rows if "success" in row] == successes
-    assert all(row["samples"] == 1000 for _, row in rows if "success" in row)
     same = [all(torch.equal(w[k], v) for k, v in weights(actor).items()) for w in seen]
     return epochs, epochs[same.index(True)]
 
@@ -87,7 +86,7 @@ def test_learning_rolls_out_in_the_task(state: str, dataset: Dataset, tmp_path: 
     config = bc.Config(epochs=2, hidden=8, points=4, rollouts=2, evaluate_every=2, history=2)
     learned = bc.learn(problem(tmp_path, dataset, state=state), config)
     assert [row.keys() - {"train_error", "validation_error"} for row in rows] == [
-        set(),
+        {"samples"},
         {"success", "distance", "samples"},
     ]
     assert rows[1]["samples"] == 4 * SETTINGS["max_episode_steps"]
