@@ -1,10 +1,11 @@
-"""Which settings of behaviour cloning suit Push? Budget, validation, head, history, width.
+"""Which settings of behaviour cloning suit Push? Budget, validation, norm, head, history.
 
+    dsae collect push --episodes 100 --seed 79000
+    dsae train dsae runs/data/push --steps 2000
     python benchmarks/cloning.py --data runs/data/push --encoder runs/train/push-dsae
 
-Settings are compared with training seeds and episodes of their own (`choosing`); what is chosen is
-then set beside the plain regression with others, on the episodes that `dsae rollout` takes
-(`reported`). Writes docs/results/cloning.md. Interrupted, it goes on.
+With training seeds and episodes of its own: what is chosen is reported by `dsae benchmark`. Writes
+docs/results/cloning_settings.md. Interrupted, it goes on.
 """
 
 import argparse
@@ -22,7 +23,6 @@ import torch
 from data.dataset import Dataset
 from dsae import checkpoint
 from dsae.commands import opengl, runs
-from dsae.commands.rollout import FRESH_SEED
 from policies import evaluation, policy
 from policies.cloning.rollouts import examine
 from policies.cloning.training import clone
@@ -30,11 +30,10 @@ from policies.demonstrations import Demonstrations
 from policies.learner import Problem, Shown
 from policies.learners.bc import Config
 from policies.policy import Task
-from policies.state import PIXELS, State
+from policies.state import State
 
-RESULTS = Path("docs/results/cloning.md")
-CHOOSING_SEED = 3_000_000  # of episodes, far from the others
-CHOOSING, REPORTED = "choosing", "reported"
+RESULTS = Path("docs/results/cloning_settings.md")
+FIRST_SEED = 3_000_000  # of episodes, far from those that are reported on
 BEFORE = {
     "validation": 0.1,
     "epochs": 100,
@@ -47,13 +46,8 @@ DENSE = {"input_l1": 0.0}
 LESS_SPARSE, SPARSER = {"input_l1": 3e-4}, {"input_l1": 2e-3}
 MIXTURE = {"head": "mixture"}
 SOUGHT: dict[str, list[dict[str, Any]]] = {
-    "oracle": [BEFORE, ALL, DENSE, LESS_SPARSE, {}, SPARSER, MIXTURE],
-    "dsae": [BEFORE, DENSE, LESS_SPARSE, {}, SPARSER, MIXTURE, {"history": 3}, {"hidden": 512}],
-    PIXELS: [DENSE, {}],
-}
-FINAL: dict[str, list[dict[str, Any]]] = {
-    "oracle": [BEFORE, DENSE, {}, MIXTURE, {"rollouts": 20, "evaluate_every": 10}],
-    "dsae": [BEFORE, DENSE, {}, MIXTURE],
+    "oracle": [BEFORE, ALL, DENSE, {}, MIXTURE],
+    "dsae": [BEFORE, DENSE, LESS_SPARSE, {}, SPARSER, MIXTURE, {"history": 3}],
 }
 
 
@@ -82,32 +76,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, default=Path("runs/data/push"))
     parser.add_argument("--encoder", type=Path, default=Path("runs/train/push-dsae"))
-    parser.add_argument("--choosing", type=int, nargs="+", default=[100, 101])
-    parser.add_argument("--reported", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101])
     parser.add_argument("--rollouts", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/cloning"))
     arguments = parser.parse_args()
     opengl.ensure()
     torch.set_num_threads(1)
-    plans = {CHOOSING: (SOUGHT, arguments.choosing), REPORTED: (FINAL, arguments.reported)}
-    sections = []
-    for stage, (settings, seeds) in plans.items():
-        if not seeds:
-            continue
-        sections.append(f"## {stage.capitalize()}: training seeds {', '.join(map(str, seeds))}")
-        for state, rows in settings.items():
-            bench = _bench(arguments, state)
-            found = [[_result(bench, stage, row, seed) for seed in seeds] for row in rows]
-            sections.append(_table(state, rows, found))
+    tables = []
+    for state, rows in SOUGHT.items():
+        bench = _bench(arguments, state)
+        found = [[_result(bench, row, seed) for seed in arguments.seeds] for row in rows]
+        tables.append(_table(state, rows, found))
     command = " ".join(["python", *sys.argv])
-    RESULTS.write_text("\n\n".join([_head(command, arguments.rollouts), *sections]) + "\n")
+    head = _head(command, arguments.seeds, arguments.rollouts)
+    RESULTS.write_text("\n\n".join([head, *tables]) + "\n")
 
 
 def _bench(arguments: argparse.Namespace, state: str) -> Bench:
     dataset = Dataset.open(arguments.data)
     eye = checkpoint.load(arguments.encoder) if state == "dsae" else None
     settings = dict(dataset.meta["settings"])
-    camera = dataset.camera(None) if eye or state == PIXELS else None
+    camera = dataset.camera(None) if eye else None
     problem = Problem(
         task=Task("envs:dsae/Push-v0", settings, camera),
         learner="bc",
@@ -119,9 +108,9 @@ def _bench(arguments: argparse.Namespace, state: str) -> Bench:
     return Bench(problem, *problem.demonstrations(), arguments.out, arguments.rollouts)
 
 
-def _result(bench: Bench, stage: str, settings: dict[str, Any], seed: int) -> Result:
+def _result(bench: Bench, settings: dict[str, Any], seed: int) -> Result:
     """Learn and judge a policy, unless that was done before."""
-    words = [bench.problem.state, stage, *(f"{k}={v}" for k, v in settings.items()), f"seed={seed}"]
+    words = [bench.problem.state, *(f"{k}={v}" for k, v in settings.items()), f"seed={seed}"]
     folder = bench.folder / "-".join(words)
     file = folder / "result.json"
     if file.exists():
@@ -138,8 +127,7 @@ def _result(bench: Bench, stage: str, settings: dict[str, Any], seed: int) -> Re
     )
     seconds = time.process_time() - begin
     policy.save(folder / policy.POLICY_FILE, bench.problem.policy(bench.state, actor))
-    first = CHOOSING_SEED if stage == CHOOSING else FRESH_SEED
-    trials = evaluation.trials(actor, range(first, first + bench.rollouts))
+    trials = evaluation.trials(actor, range(FIRST_SEED, FIRST_SEED + bench.rollouts))
     path = (folder / policy.POLICY_FILE).resolve()
     outcomes = evaluation.evaluate(path, trials, workers=1)
     result = Result(
@@ -153,14 +141,14 @@ def _result(bench: Bench, stage: str, settings: dict[str, Any], seed: int) -> Re
     return result
 
 
-def _head(command: str, rollouts: int) -> str:
+def _head(command: str, seeds: list[int], rollouts: int) -> str:
     return (
-        "# Behaviour cloning of Push\n\n"
+        "# Behaviour cloning of Push: settings\n\n"
         f"`{command}`, {datetime.date.today()}, {os.cpu_count()} cores {platform.machine()}, "
         f"shared with other work, one thread, no GPU, torch {torch.__version__}.\n\n"
-        f"Success in {rollouts} episodes for each training seed, with the 95 % Wilson interval of "
-        "all. Choosing and reporting share neither training seeds nor episodes. What is not named "
-        "is the default of `policies/cloning/config.py`."
+        f"Success in {rollouts} episodes for each of the training seeds "
+        f"{', '.join(map(str, seeds))}, with the 95 % Wilson interval of all; seconds are the "
+        "processor's. What is not named is the default of `policies/cloning/config.py`."
     )
 
 
