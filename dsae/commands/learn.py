@@ -38,6 +38,9 @@ from policies import state as states
 from policies.learner import Problem, Shown
 from policies.state import Eye
 
+LOOPED = ("images", "encoder_steps", "cameras")
+"""Options that mean something with `encoder` alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -58,6 +61,8 @@ class Options:
     """Episodes that the loop's encoder is trained on."""
     encoder_steps: Annotated[int, Field(gt=0)] = 1500
     """Updates of the loop's encoder."""
+    cameras: environments.SomeNames = ("front",)
+    """Whose frames the loop sees, like front,side, an encoder for each."""
     camera: str | None = None
     """Whose frames an encoder sees; if left out, those that it was trained on."""
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -146,8 +151,9 @@ def run(options: Options) -> int:
 
 def _refuse_unused(options: Options, learner: Any) -> None:
     """UsageError for a flag that nothing would come of."""
-    if options.images != Options.images or options.encoder_steps != Options.encoder_steps:
-        raise UsageError("--images and --encoder-steps are the loop's: give --encoder, too")
+    if any(getattr(options, name) != getattr(Options, name) for name in LOOPED):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in LOOPED)
+        raise UsageError(f"{flags} are the loop's: give --encoder, too")
     if learner.NEEDS_DATA and options.size:
         raise UsageError("the images are those of the demonstrations: leave --size out")
     if not learner.NEEDS_DATA and (options.data or options.held_out or options.demonstrations):
@@ -176,11 +182,16 @@ def _loop(options: Options, learner: Any) -> int:
         learner=options.learner, task=options.task, encoder=options.encoder, first=learner.FIRST,
         seen=learner.SEEN,
         settings=options.settings, images=options.images, steps=options.encoder_steps,
-        size=options.size, env=options.env, seed=options.seed, workers=options.workers,
-        folder=folder,
+        size=options.size, cameras=options.cameras, env=options.env, seed=options.seed,
+        workers=options.workers, folder=folder,
     )  # fmt: skip
-    loop.stages()  # what is wrong with the names is said before anything is made
     opengl.ensure()
+    settings = environments.task_settings(
+        options.task, options.size, options.cameras, (), options.env
+    )
+    # What is wrong with names is said before anything is made.
+    loop.stages()
+    environments.env_factory(envs.task_id(options.task), settings)
     with runs.open_run(folder, "learn", options, overwrite=options.overwrite) as run_:
         counts = loop.run()
         run_.finish()

@@ -51,6 +51,8 @@ class Loop:
     steps: int
     """Of the encoder's training."""
     size: str | None
+    cameras: tuple[str, ...]
+    """Whose frames are seen, each camera's by an encoder of its own."""
     env: Mapping[str, Any]
     seed: int
     workers: int
@@ -83,6 +85,9 @@ class Loop:
         name = "dsae" if self.encoder == AUTO else self.encoder
         encoders.config(name)  # refused here if there is none of that name
         size = ("--size", self.size) if self.size else ()
+        eyes = self._trainings(name)
+        first_eye, *others = (str(eye.run_folder) for eye in eyes)
+        also = ("--also", ",".join(others)) if others else ()
         world = pairs("--env", self.env)
         learn = ("learn", self.learner, self.task, *world, "--seed", seed, "--workers",
                  str(self.workers), "--device", "cpu")  # fmt: skip
@@ -94,26 +99,42 @@ class Loop:
             self._stage("data", "collecting images", (
                 "collect", self.task, "--controller", str(folder / "blind"), "--noise", str(NOISE),
                 "--episodes", str(self.images), "--seed", str(SEED_STRIDE * self.seed), *size,
-                *pairs("--set", self.env), "--workers", str(self.workers)), "blind"),
-            self._stage("encoder", f"training {name}", (
-                "train", name, str(folder / "data"), "--steps", str(self.steps), "--seed", seed,
-                "--threads", "1"), "data"),
+                "--cameras", ",".join(self.cameras), *pairs("--set", self.env), "--workers",
+                str(self.workers)), "blind"),
+            *eyes,
             self._stage("state", "choosing points, fitting filters", (
-                "state", str(folder / "encoder"), "--threads", "1", "--set",
-                f"presence={PRESENCE}"), "encoder"),
+                "state", first_eye, *also, "--threads", "1", "--set", f"presence={PRESENCE}"),
+                *(eye.name for eye in eyes)),
             self._stage("control", "learning on what is seen", (
                 *learn, "--state", str(folder / "state"), *pairs("--set", seen)),
                 "state"),
         ]  # fmt: skip
 
-    def _stage(self, name: str, title: str, arguments: tuple[str, ...], *needs: str) -> Stage:
+    def _trainings(self, encoder: str) -> list[Stage]:
+        """One for each camera, side by side."""
+        several = len(self.cameras) > 1
+        return [
+            self._stage(
+                f"encoder-{camera}" if several else "encoder",
+                f"training {encoder}" + (f", camera {camera}" if several else ""),
+                ("train", encoder, str(self.folder / "data"), "--steps", str(self.steps), "--seed",
+                 str(self.seed), "--threads", "1", *(("--camera", camera) if several else ())),
+                "data",
+                slots=1,
+            )
+            for camera in self.cameras
+        ]  # fmt: skip
+
+    def _stage(
+        self, name: str, title: str, arguments: tuple[str, ...], *needs: str, slots: int = 0
+    ) -> Stage:
         run_folder = self.folder / name
         return Stage(
             name=name,
             title=title,
             arguments=(*arguments, "--out", str(run_folder)),
             needs=needs,
-            slots=self.workers,
+            slots=slots or self.workers,
             run_folder=run_folder,
         )
 

@@ -109,7 +109,10 @@ MISTAKES = {
         "learn bc push --data DATA --state orcle",
         "unknown state 'orcle': choose from oracle",
     ),
-    "images of no loop": ("learn lqr_flm push --images 7", "--images and --encoder-steps are the"),
+    "images of no loop": (
+        "learn lqr_flm push --images 7",
+        "--images, --encoder-steps, --cameras are",
+    ),
     "size of demonstrations": ("learn bc push --data DATA --size 16", "leave --size out"),
     "demonstrations left out of none": ("learn sac push --held-out 0.5", "leave --data, --held"),
     "demonstrations of none": ("learn sac push --demonstrations 3", "--demonstrations out"),

@@ -63,6 +63,12 @@ def test_a_trajectory_policy_collects_from_its_own_conditions(tmp_path: Path) ->
         ("learn bc push --encoder auto", "bc learns no encoder on the way"),
         ("learn lqr_flm push --encoder nothing", "unknown encoder 'nothing'"),
         ("learn lqr_flm push --encoder auto --state blind", "the loop makes data and state"),
+        (
+            "learn lqr_flm push --encoder auto --cameras top",
+            "unknown camera 'top': choose from front, side",
+        ),
+        ("learn lqr_flm push --encoder auto --cameras ,", "cameras = ','"),
+        ("learn lqr_flm push --cameras front,side", "--cameras are the loop's: give --encoder"),
         ("learn lqr_flm push --state pixels", "lqr_flm cannot learn on the state 'pixels'"),
         ("learn lqr_flm push --data somewhere", "lqr_flm learns by acting in the task"),
         ("learn lqr_flm push --set begin=nowhere", "there is no policy at nowhere"),
@@ -86,10 +92,12 @@ def test_a_mistake_is_one_line(
 
 
 @pytest.mark.slow
-def test_the_whole_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("cameras", ["front", "front,side"])
+def test_the_whole_loop(cameras: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "loop"
     call = ["learn", "lqr_flm", "push", "--encoder", "auto", "--images", 20, "--encoder-steps",
-            600, "--seed", 3, "--set", "iterations=5", "rollouts=4", "--out", out]  # fmt: skip
+            600, "--cameras", cameras, "--seed", 3, "--set", "iterations=5", "rollouts=4", "--out",
+            out]  # fmt: skip
     assert run(*call) == 0
     counts = json.loads((out / "loop.json").read_text())
     # Five improvements and two rounds that choose, four rollouts each.
@@ -99,6 +107,7 @@ def test_the_whole_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     estimator = learned.state.estimator
     assert estimator is not None
     (goal,) = learned.actor.goals
-    assert goal["front"].mask.any()
+    assert list(estimator.perceptions) == list(goal) == cameras.split(",")
+    assert all(one.mask.any() for one in goal.values())
     assert run(*call) == 2  # finished
     assert "finished" in capsys.readouterr().err
