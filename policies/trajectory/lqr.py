@@ -117,7 +117,7 @@ def backward(
 
     The penalty −log p̂(u|x) is matrices (T, X+U, X+U) and vectors (T, X+U). Without it that is
     plain LQR, Σ_t = Q_uu⁻¹ being the maximum-entropy policy's. Raises NotPositive if some Q_uu is
-    not positive definite.
+    not positive definite, or overflows.
     """
     states = dynamics.matrices.shape[1]
     value, slope = symmetric(cost.last_matrix) / eta, cost.last_vector / eta
@@ -129,6 +129,8 @@ def backward(
         matrix = dynamics.matrices[step]
         q = symmetric(quadratic[step] + matrix.T @ value @ matrix)
         g = linear[step] + matrix.T @ (value @ dynamics.offsets[step] + slope)
+        if not (np.isfinite(q).all() and np.isfinite(g).all()):
+            raise NotPositive  # it grew beyond all numbers on the way
         try:
             factor = cho_factor(q[states:, states:], lower=True)
         except np.linalg.LinAlgError as error:

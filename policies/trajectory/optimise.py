@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from policies.errors import PolicyError
 from policies.trajectory import dynamics as fitting
 from policies.trajectory.costs import Cost
 from policies.trajectory.dynamics import Prior, Rollouts
@@ -18,6 +19,10 @@ SMOOTHING = 2.0
 LOST = 100.0
 """What a rollout costs in addition that ends before its time, such as by an object off the table.
 """
+
+CREDIBLE = 3.0
+"""How far a model's cost of its own controller may be from what the rollouts cost, as a share of
+that, to be believed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +43,7 @@ class Iteration(NamedTuple):
     cost: float
     """Mean over its rollouts."""
     predicted: float
-    """Improvement that the last step promised; NaN at first."""
+    """Improvement that the last step promised; NaN at first, and where its model was no good."""
     actual: float
     """Improvement that it brought."""
     multiplier: float
@@ -61,6 +66,16 @@ class _Fit(NamedTuple):
     def value(self, controller: Controller) -> float:
         """Return the cost that this model expects of a controller."""
         return self.expansion.expected(propagate(controller, self.dynamics))
+
+    @property
+    def credible(self) -> bool:
+        """Whether the model expects of its controller about what the rollouts cost.
+
+        Dynamics fitted to a handful of rollouts may let small errors grow from step to step, until
+        the expected cost is off by orders of magnitude.
+        """
+        missed = abs(self.value(self.controller) - self.cost)
+        return bool(missed <= CREDIBLE * (abs(self.cost) + 2 * self.error))  # a NaN is not
 
 
 class Optimiser:
@@ -88,6 +103,7 @@ class Optimiser:
         costs = self._cost.values(rollouts).sum(axis=1)
         return costs if lost is None else costs + LOST * lost
 
+    @np.errstate(over="ignore", invalid="ignore")  # of models that explode, which is looked at
     def learn(self, rollouts: Rollouts, lost: np.ndarray | None = None) -> Iteration:
         """Take a step on what rollouts of `controller` show.
 
@@ -116,26 +132,40 @@ class Optimiser:
         elif self._best is None or now.cost < self._best.cost:
             self._best = now
         bound = self._step.bound * self._multiplier * now.controller.steps
-        found = update(now.controller, now.dynamics, now.expansion, bound)
-        self.controller, self._last = found.controller, now
+        self.controller, divergence, eta = now.controller, 0.0, np.inf
+        try:
+            found = update(now.controller, now.dynamics, now.expansion, bound)
+            self.controller, divergence, eta = found.controller, found.divergence, found.eta
+        except PolicyError:
+            if self._last is None:
+                raise
+            # Such a fit allows no step: the next rollouts are of the same controller.
+        self._last = now
         return Iteration(
             float(costs.mean()),
             predicted,
             actual,
             self._multiplier,
-            found.divergence / now.controller.steps,
-            found.eta,
+            divergence / now.controller.steps,
+            eta,
             rolled_back,
         )
 
     def _adapt(self, before: _Fit, now: _Fit) -> tuple[float, float]:
-        """Change the multiplier by how far the last step did what it promised."""
+        """Change the multiplier by how far the last step did what it promised.
+
+        Both by the models, as in the paper. A deviation: where a model is not credible, what the
+        step brought is told by the rollouts' costs, and a promise of such a model counts nothing.
+        """
         begun = before.value(before.controller)
-        promised = begun - before.value(now.controller)
-        brought = begun - now.value(now.controller)
-        # A step's true gain is quadratic in its length; this is its optimum (Levine & Abbeel).
-        factor = promised / (2 * max(1e-4, promised - brought))
-        factor = float(np.clip(factor, 0.1, 5.0))
+        promised, brought = float("nan"), before.cost - now.cost
+        if before.credible and now.credible:
+            brought = begun - now.value(now.controller)
+        factor = 1.0 if brought > 0 else 0.5
+        if before.credible:
+            promised = begun - before.value(now.controller)
+            # A step's true gain is quadratic in its length; this is its optimum (Levine & Abbeel).
+            factor = float(np.clip(promised / (2 * max(1e-4, promised - brought)), 0.1, 5.0))
         self._multiplier = float(
             np.clip(factor * self._multiplier, self._step.low, self._step.high)
         )

@@ -1,15 +1,19 @@
 """The whole loop, on a problem whose optimum is known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import systems
 from systems import dynamics, roll, standing
 
+from policies.errors import PolicyError
+from policies.trajectory import optimise
 from policies.trajectory.costs import Cost, Offset, Term
 from policies.trajectory.dynamics import Prior, Rollouts
-from policies.trajectory.gaussian import propagate
+from policies.trajectory.gaussian import Dynamics, propagate
 from policies.trajectory.lqr import Quadratic, backward
-from policies.trajectory.optimise import Optimiser, Step, noise
+from policies.trajectory.optimise import Iteration, Optimiser, Step, _Fit, noise
 
 COST = Cost([Term(Offset(np.eye(2), np.zeros(2)), np.ones(systems.STEPS + 1), log=0.0)], 0.5)
 
@@ -71,3 +75,52 @@ def test_the_same_seed_gives_the_same_controller() -> None:
     np.testing.assert_array_equal(
         learned(3, 4)[0].controller.gains, learned(3, 4)[0].controller.gains
     )
+
+
+def fitted(cost: float, matrices: float = 1.0) -> _Fit:
+    """A fit of the standing controller, of rollouts that cost as much; the system's maps scaled."""
+    zero = Rollouts(np.zeros((1, systems.STEPS + 1, 2)), np.zeros((1, systems.STEPS, 1)))
+    there = dynamics()
+    exploding = there._replace(matrices=matrices * there.matrices)
+    return _Fit(standing(), exploding, COST.expand(zero), cost, 0.0)
+
+
+def test_what_an_exploding_model_tells_of_a_step_is_not_believed() -> None:
+    expected = fitted(0.0).value(standing())
+    good, exploding = fitted(expected), fitted(0.9 * expected, matrices=3.0)
+    assert good.credible
+    assert exploding.value(standing()) > 1e6 * expected
+    assert not exploding.credible
+    optimiser = Optimiser(standing(), COST, Prior(), Step())
+    for before, now, gained in ((good, exploding, 0.1), (exploding, good, -0.1)):
+        _, brought = optimiser._adapt(before, now)
+        assert brought == pytest.approx(gained * expected)
+    assert np.isnan(optimiser._adapt(exploding, good)[0])
+
+
+def test_a_step_that_cannot_be_taken_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault is put in: maps that let everything overflow."""
+    rng = np.random.default_rng(0)
+    optimiser, fit = Optimiser(standing(), COST, Prior(), Step()), optimise.fitting.fit
+
+    def iterate() -> Iteration:
+        return optimiser.learn(roll(optimiser.controller, noise(5, systems.STEPS, 1, rng), rng))
+
+    def overflowing(*given: Any) -> Dynamics:
+        found = fit(*given)
+        return found._replace(matrices=1e200 * found.matrices)
+
+    monkeypatch.setattr(optimise.fitting, "fit", overflowing)
+    with np.errstate(all="ignore"):
+        with pytest.raises(PolicyError, match="no step within the bound"):
+            iterate()
+        monkeypatch.setattr(optimise.fitting, "fit", fit)
+        first = iterate().cost
+        begun = optimiser.controller
+        monkeypatch.setattr(optimise.fitting, "fit", overflowing)
+        told = iterate()
+    assert optimiser.controller is begun
+    assert told.divergence == 0
+    monkeypatch.setattr(optimise.fitting, "fit", fit)
+    later = [iterate() for _ in range(3)]
+    assert all(one.divergence > 0 and one.cost < 0.5 * first for one in later)
