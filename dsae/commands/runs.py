@@ -124,11 +124,14 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool, redo: bo
             folder.rename(_replaced(folder))
         _write(folder, record)
         return Run(folder, record, False, time.monotonic())
-    runtime = {field.name for field in dataclasses.fields(options) if "runtime" in field.metadata}
+    fields = dataclasses.fields(options)
+    runtime = {field.name for field in fields if "runtime" in field.metadata}
+    # An option that there was not yet was as it is where nobody gives it.
+    begun = {field.name: _plain(field.default) for field in fields} | before["options"]
     changed = [
         name
         for name, value in record["options"].items()
-        if name not in runtime and before["options"].get(name) != value
+        if name not in runtime and begun[name] != value
     ]
     if changed:
         raise UsageError(

@@ -42,6 +42,20 @@ def test_a_finished_run_is_refused_and_left_alone(
     assert contents(out) == before
 
 
+def test_an_option_that_there_was_not_yet_is_no_other(
+    made: Made, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "run"
+    assert train(made, out) == 0
+    record = yaml.safe_load((out / "config.yaml").read_text())
+    record["finished"] = False
+    del record["options"]["held_out"]
+    (out / "config.yaml").write_text(yaml.safe_dump(record))
+    assert train(made, out, "--held-out", "0.5") == 2
+    assert "holds a run with another held_out" in refused(capsys)
+    assert train(made, out) == 0
+
+
 def test_overwrite_replaces_a_run_by_the_same_bytes(made: Made, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert train(made, out) == 0
