@@ -21,8 +21,10 @@ LOST = 100.0
 """
 
 CREDIBLE = 3.0
-"""How far a model's cost of its own controller may be from what the rollouts cost, as a share of
-that, to be believed."""
+"""How far a model's cost of its own controller may be from what the rollouts cost, to be believed:
+as a share of the sum of their costs' sizes at all times, the costs being of either sign."""
+STUCK = 3
+"""Fits in a row that allow no step, after which there is no hope."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +61,12 @@ class _Fit(NamedTuple):
     controller: Controller
     dynamics: Dynamics
     expansion: Quadratic
+    costs: np.ndarray
+    """Of the rollouts that the model was fitted to, at each time, (N, T + 1)."""
     cost: float
+    """Mean of all rollouts, with what lost ones cost in addition."""
     error: float
-    """Standard error of the cost."""
+    """Standard error of that."""
 
     def value(self, controller: Controller) -> float:
         """Return the cost that this model expects of a controller."""
@@ -74,8 +79,8 @@ class _Fit(NamedTuple):
         Dynamics fitted to a handful of rollouts may let small errors grow from step to step, until
         the expected cost is off by orders of magnitude.
         """
-        missed = abs(self.value(self.controller) - self.cost)
-        return bool(missed <= CREDIBLE * (abs(self.cost) + 2 * self.error))  # a NaN is not
+        missed = abs(self.value(self.controller) - self.costs.sum(axis=1).mean())
+        return bool(missed <= CREDIBLE * np.abs(self.costs).sum(axis=1).mean())  # a NaN is not
 
 
 class Optimiser:
@@ -85,6 +90,7 @@ class Optimiser:
         self.controller = controller
         self._cost, self._prior, self._step = cost, prior, step
         self._multiplier = 1.0
+        self._stuck = 0
         self._last: _Fit | None = None
         self._best: _Fit | None = None
 
@@ -108,7 +114,8 @@ class Optimiser:
         """Take a step on what rollouts of `controller` show.
 
         Of what happens after a rollout was lost nothing can be learned: the dynamics are fitted to
-        the others, if there are two of them.
+        the others, if there are two of them. Raises PolicyError where no fit of late allowed a
+        step.
         """
         costs = self.cost_of(rollouts, lost)
         if lost is not None and np.sum(~lost) >= 2:
@@ -118,11 +125,12 @@ class Optimiser:
             self.controller,
             fitting.fit(rollouts, self._prior),
             self._cost.expand(rollouts),
+            self._cost.values(rollouts),
             float(costs.mean()),
             float(costs.std() / np.sqrt(len(costs))),
         )
         predicted = actual = float("nan")
-        if self._last:
+        if self._last and self._last.controller is not self.controller:
             predicted, actual = self._adapt(self._last, now)
         rolled_back = self._best is not None and self._worse(now, self._best)
         if rolled_back:
@@ -136,10 +144,11 @@ class Optimiser:
         try:
             found = update(now.controller, now.dynamics, now.expansion, bound)
             self.controller, divergence, eta = found.controller, found.divergence, found.eta
+            self._stuck = 0
         except PolicyError:
-            if self._last is None:
+            self._stuck += 1  # the next rollouts are of the same controller
+            if self._stuck == STUCK:
                 raise
-            # Such a fit allows no step: the next rollouts are of the same controller.
         self._last = now
         return Iteration(
             float(costs.mean()),

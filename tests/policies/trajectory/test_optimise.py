@@ -78,17 +78,23 @@ def test_the_same_seed_gives_the_same_controller() -> None:
 
 
 def fitted(cost: float, matrices: float = 1.0) -> _Fit:
-    """A fit of the standing controller, of rollouts that cost as much; the system's maps scaled."""
+    """A fit of the standing controller, of a rollout that cost as much; the system's maps scaled.
+
+    It cost nothing but at the first two times, which would be 0 together but for that.
+    """
     zero = Rollouts(np.zeros((1, systems.STEPS + 1, 2)), np.zeros((1, systems.STEPS, 1)))
     there = dynamics()
     exploding = there._replace(matrices=matrices * there.matrices)
-    return _Fit(standing(), exploding, COST.expand(zero), cost, 0.0)
+    costs = np.zeros((1, systems.STEPS + 1))
+    costs[0, :2] = 50 + cost, -50
+    return _Fit(standing(), exploding, COST.expand(zero), costs, cost, 0.0)
 
 
 def test_what_an_exploding_model_tells_of_a_step_is_not_believed() -> None:
     expected = fitted(0.0).value(standing())
     good, exploding = fitted(expected), fitted(0.9 * expected, matrices=3.0)
     assert good.credible
+    assert fitted(0.0).credible  # what costs as much as it gains is known no worse
     assert exploding.value(standing()) > 1e6 * expected
     assert not exploding.credible
     optimiser = Optimiser(standing(), COST, Prior(), Step())
@@ -110,17 +116,19 @@ def test_a_step_that_cannot_be_taken_is_left_out(monkeypatch: pytest.MonkeyPatch
         found = fit(*given)
         return found._replace(matrices=1e200 * found.matrices)
 
+    begun = optimiser.controller
     monkeypatch.setattr(optimise.fitting, "fit", overflowing)
     with np.errstate(all="ignore"):
+        told = [iterate(), iterate()]
+    assert optimiser.controller is begun
+    assert all(one.divergence == 0 and np.isnan(one.actual) for one in told)
+    monkeypatch.setattr(optimise.fitting, "fit", fit)
+    later = [iterate() for _ in range(4)]
+    assert all(one.divergence > 0 for one in later)
+    assert later[-1].cost < 0.5 * told[0].cost
+    monkeypatch.setattr(optimise.fitting, "fit", overflowing)
+    with np.errstate(all="ignore"):
+        for _ in range(optimise.STUCK - 1):
+            iterate()
         with pytest.raises(PolicyError, match="no step within the bound"):
             iterate()
-        monkeypatch.setattr(optimise.fitting, "fit", fit)
-        first = iterate().cost
-        begun = optimiser.controller
-        monkeypatch.setattr(optimise.fitting, "fit", overflowing)
-        told = iterate()
-    assert optimiser.controller is begun
-    assert told.divergence == 0
-    monkeypatch.setattr(optimise.fitting, "fit", fit)
-    later = [iterate() for _ in range(3)]
-    assert all(one.divergence > 0 and one.cost < 0.5 * first for one in later)
