@@ -69,7 +69,7 @@ def run(options: Options) -> int:
             runs.say(text)
         work = Stages(stages, out, at_once, keep_going=True)
         seconds = work.run()
-        boards = standings.gather(laid, work.failures, options.target)
+        boards = standings.gather(laid, work.failures, options.demonstrations or 0)
         facts = {
             **_facts(options, laid, learner),
             "command": command_line.of("benchmark", asked),

@@ -38,8 +38,8 @@ class Options:
     demonstrations: Annotated[int, Field(ge=3)] | None = None
     """Episodes of each task's noisy expert, to train encoders on and to learn from [100]."""
     fewer: Counts = runtime(())
-    """Learn from the first 10, say, or 10,25,50 of these as well, for a curve of success over
-    samples; the encoders, which need no actions, see the frames of all."""
+    """Learn from the first 10, say, or 10,25,50 of these as well, for a curve of success over their
+    number; the encoders, which need no actions, stay the same."""
     encoder_steps: Annotated[int, Field(gt=0)] | None = None
     """Updates of each encoder's training [2000]."""
     encoder_minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

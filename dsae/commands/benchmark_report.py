@@ -122,8 +122,11 @@ def _rate(one: Standing) -> Rate:
 def _over(measured: Sequence[Standing]) -> tuple[str, str]:
     """Return what success is drawn over, as a row's key and in words.
 
-    Samples, unless they are the same in all rows of a policy, as where demonstrations are all.
+    Demonstrations, where it was learned from fewer, too; else samples, unless they are the same in
+    all rows of a policy.
     """
+    if any(one.fewer for one in measured):
+        return "demonstrations", "demonstrations"
     taken = [
         {row["samples"] for row in rows if "samples" in row}
         for one in measured

@@ -126,12 +126,11 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool, redo: bo
         return Run(folder, record, False, time.monotonic())
     fields = dataclasses.fields(options)
     runtime = {field.name for field in fields if "runtime" in field.metadata}
-    # An option that there was not yet was as it is where nobody gives it.
-    begun = {field.name: _plain(field.default) for field in fields} | before["options"]
+    # An option that there was not yet was as it is where nobody gives it; one that there is no
+    # longer may have been anything.
+    begun = {field.name: _plain(_default(field)) for field in fields} | before["options"]
     changed = [
-        name
-        for name, value in record["options"].items()
-        if name not in runtime and begun[name] != value
+        name for name in begun if name not in runtime and record["options"].get(name) != begun[name]
     ]
     if changed:
         raise UsageError(
@@ -146,6 +145,12 @@ def open_run(folder: Path, verb: str, options: Any, *, overwrite: bool, redo: bo
     before["spent"] = _spent(folder, before)
     _write(folder, before)
     return Run(folder, before, True, time.monotonic(), found=found)
+
+
+def _default(field: "dataclasses.Field[Any]") -> Any:
+    """Return what a field is where nobody gives it."""
+    factory = field.default_factory
+    return field.default if factory is dataclasses.MISSING else factory()
 
 
 def _spent(folder: Path, record: dict[str, Any]) -> float:

@@ -43,6 +43,8 @@ class Standing:
     """By seed what was learned from fewer demonstrations, by their number, rising."""
     fewer_failures: dict[tuple[int, int], str] = field(default_factory=dict)
     """What went wrong there, by seed and number of demonstrations."""
+    shown: int = 0
+    """Demonstrations that there are."""
 
     @property
     def name(self) -> str:
@@ -84,15 +86,16 @@ class Standing:
 
     @property
     def on_the_way(self) -> dict[int, list[dict[str, float]]]:
-        """Rows of `success` by seed: of what was learned from few and from all demonstrations.
+        """Rows of `success` by seed: of what was learned from few and from all `demonstrations`.
 
         Where nothing was learned from fewer: those logged while learning that hold a success.
         """
         if self.fewer:
             return {
-                seed: [_row(step, one) for step, one in enumerate([*few.values(), result], start=1)]
-                for seed, result in self.results.items()
-                if (few := self.fewer.get(seed))
+                seed: [
+                    _row(n, r) for n, r in {**self.fewer.get(seed, {}), self.shown: all_}.items()
+                ]
+                for seed, all_ in self.results.items()
             }
         watched = {
             seed: [row for row in result.rows if "success" in row]
@@ -101,13 +104,12 @@ class Standing:
         return {seed: rows for seed, rows in watched.items() if rows}
 
     def reached(self, target: float, key: str) -> Reached | None:
-        """Return the `key` of the first row of success `target`; None if rows hold no success."""
-        tried = [rows for rows in self.on_the_way.values() if any(key in row for row in rows)]
-        if not tried:
+        """Return the `key` of the first row of success `target`; None if rows lack one of them."""
+        tried = [*self.on_the_way.values()]
+        if not tried or not all(key in row for rows in tried for row in rows):
             return None
         found = [
-            next((row[key] for row in rows if key in row and row["success"] >= target), None)
-            for rows in tried
+            next((row[key] for row in rows if row["success"] >= target), None) for rows in tried
         ]
         there = [value for value in found if value is not None]
         everywhere = len(there) == len(self.results)
@@ -147,10 +149,10 @@ class Board:
         return dict.fromkeys([top.name, *near], "close") if near else {top.name: "best"}
 
 
-def gather(grid: Grid, failures: Mapping[str, str], target: float) -> list[Board]:
-    """Read what the stages left; `failures` are by stage name."""
+def gather(grid: Grid, failures: Mapping[str, str], demonstrations: int) -> list[Board]:
+    """Read what the stages left; `failures` are by stage name, `demonstrations` those there are."""
     boards = {
-        place: Board(place, [Standing(one) for one in grid.contestants
+        place: Board(place, [Standing(one, shown=demonstrations) for one in grid.contestants
                              if (place, one.name) not in grid.left_out])
         for place in grid.tasks
     }  # fmt: skip
@@ -187,7 +189,8 @@ def curve(standing: Standing, key: str) -> Iterator[tuple[float, Estimate]]:
     """Go through the success on the way, over the `key` of rows that all seeds have."""
     tables = [
         {row[key]: row["success"] for row in rows if key in row}
-        for rows in standing.on_the_way.values()
+        for seed, rows in standing.on_the_way.items()
+        if not standing.fewer or seed in standing.fewer
     ]
     for place in sorted(set.intersection(*map(set, tables)) if tables else ()):
         rates = np.array([[table[place]] for table in tables])
@@ -223,11 +226,11 @@ def as_json(standing: Standing, board: Board, target: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row(step: int, result: Result) -> dict[str, float]:
-    """Return what a policy came to as one row of many."""
+def _row(demonstrations: int, result: Result) -> dict[str, float]:
+    """Return what a policy came to from so many demonstrations, as one row of many."""
     samples = {} if result.samples is None else {"samples": result.samples}
-    success = float(result.success.mean())
-    return {"step": step, "success": success, "seconds": result.learn_seconds, **samples}
+    success, seconds = float(result.success.mean()), result.learn_seconds
+    return {"demonstrations": demonstrations, "success": success, "seconds": seconds, **samples}
 
 
 def _above(difference: Estimate | None) -> bool:

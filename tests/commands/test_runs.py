@@ -53,6 +53,11 @@ def test_an_option_that_there_was_not_yet_is_no_other(
     (out / "config.yaml").write_text(yaml.safe_dump(record))
     assert train(made, out, "--held-out", "0.5") == 2
     assert "holds a run with another held_out" in refused(capsys)
+    gone = {**record, "options": {**record["options"], "eye": "left"}}
+    (out / "config.yaml").write_text(yaml.safe_dump(gone))
+    assert train(made, out) == 2
+    assert "holds a run with another eye" in refused(capsys)
+    (out / "config.yaml").write_text(yaml.safe_dump(record))
     assert train(made, out) == 0
 
 

@@ -104,7 +104,7 @@ def test_the_target_is_reached_when_every_seed_has_seen_it() -> None:
 
 
 def test_fewer_demonstrations_are_the_way_to_all_of_them() -> None:
-    """Of two seeds; seconds and samples are those of what was learned from so few."""
+    """Seconds and samples are those of what was learned from so few."""
     (contestant,) = contestants(["dsae"])
 
     def shown(skill: float, samples: float) -> Result:
@@ -115,16 +115,23 @@ def test_fewer_demonstrations_are_the_way_to_all_of_them() -> None:
         contestant,
         {0: shown(0.9, 1000), 1: shown(1.0, 1000)},
         fewer={0: {10: shown(0.3, 100), 50: shown(0.7, 500)}, 1: {50: shown(0.95, 500)}},
+        shown=100,
     )
-    points = dict(standings.curve(both, "samples"))
-    assert list(points) == [500.0, 1000.0]
+    points = dict(standings.curve(both, "demonstrations"))
+    assert list(points) == [50, 100]
     rates = [
         [float((skill > HARDNESS).mean()) for skill in pair] for pair in ((0.7, 0.95), (0.9, 1))
     ]
     assert [points[at].value for at in points] == pytest.approx([np.mean(pair) for pair in rates])
     assert both.reached(0.8, "samples") == (750.0, 2)
     assert both.reached(0.8, "seconds") == (15.0, 2)
-    assert benchmark_report._over([both])[0] == "samples"
+    assert benchmark_report._over([both])[0] == "demonstrations"
+    both.fewer.pop(1)  # of which all failed
+    assert list(dict(standings.curve(both, "demonstrations"))) == [10, 50, 100]
+    assert both.reached(0.8, "samples") == (1000.0, 2)
+    both.results[0].rows.clear()  # of a learner that says no samples
+    assert both.reached(0.8, "samples") is None
+    assert both.reached(0.8, "seconds") == (20.0, 2)
 
 
 def test_a_curve_has_the_rows_that_all_seeds_have() -> None:
