@@ -80,7 +80,7 @@ class Options:
     device: str = "auto"
     """auto, cpu or cuda, for the encoder; the policy is small and learned on the CPU."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Torch threads; 0 leaves the choice to torch."""
+    """Torch threads; 0 leaves the choice to torch (in the loop: 1)."""
     out: Path | None = runtime(None)
     """Run folder [runs/learn/TASK-LEARNER-STATE]."""
     workers: Annotated[int, Field(gt=0)] = runtime(os.cpu_count() or 1)
@@ -151,9 +151,11 @@ def run(options: Options) -> int:
 
 def _refuse_unused(options: Options, learner: Any) -> None:
     """UsageError for a flag that nothing would come of."""
-    if any(getattr(options, name) != getattr(Options, name) for name in LOOPED):
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in LOOPED)
-        raise UsageError(f"{flags} are the loop's: give --encoder, too")
+    for name in LOOPED:
+        if getattr(options, name) != getattr(Options, name):
+            camera = " (of one state's encoder: --camera)" if name == "cameras" else ""
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} is the loop's: give --encoder, too{camera}")
     if learner.NEEDS_DATA and options.size:
         raise UsageError("the images are those of the demonstrations: leave --size out")
     if not learner.NEEDS_DATA and (options.data or options.held_out or options.demonstrations):
@@ -183,7 +185,8 @@ def _loop(options: Options, learner: Any) -> int:
         seen=learner.SEEN,
         settings=options.settings, images=options.images, steps=options.encoder_steps,
         size=options.size, cameras=options.cameras, env=options.env, seed=options.seed,
-        workers=options.workers, folder=folder,
+        device=options.device, threads=options.threads or 1, workers=options.workers,
+        folder=folder,
     )  # fmt: skip
     opengl.ensure()
     settings = environments.task_settings(

@@ -55,6 +55,10 @@ class Loop:
     """Whose frames are seen, each camera's by an encoder of its own."""
     env: Mapping[str, Any]
     seed: int
+    device: str
+    """Of the encoders' trainings and of `dsae state`; what acts is small and on the CPU."""
+    threads: int
+    """Likewise."""
     workers: int
     folder: Path
 
@@ -103,12 +107,16 @@ class Loop:
                 str(self.workers)), "blind"),
             *eyes,
             self._stage("state", "choosing points, fitting filters", (
-                "state", first_eye, *also, "--threads", "1", "--set", f"presence={PRESENCE}"),
+                "state", first_eye, *also, *self._looking, "--set", f"presence={PRESENCE}"),
                 *(eye.name for eye in eyes)),
             self._stage("control", "learning on what is seen", (
                 *learn, "--state", str(folder / "state"), *pairs("--set", seen)),
                 "state"),
         ]  # fmt: skip
+
+    @property
+    def _looking(self) -> tuple[str, ...]:
+        return ("--device", self.device, "--threads", str(self.threads))
 
     def _trainings(self, encoder: str) -> list[Stage]:
         """One for each camera, side by side."""
@@ -118,7 +126,7 @@ class Loop:
                 f"encoder-{camera}" if several else "encoder",
                 f"training {encoder}" + (f", camera {camera}" if several else ""),
                 ("train", encoder, str(self.folder / "data"), "--steps", str(self.steps), "--seed",
-                 str(self.seed), "--threads", "1", *(("--camera", camera) if several else ())),
+                 str(self.seed), *self._looking, *(("--camera", camera) if several else ())),
                 "data",
                 slots=1,
             )

@@ -56,8 +56,8 @@ class Config:
     such as a hook, is put elsewhere in every rollout: one controller learns for all of them. One
     camera hardly tells directions apart that look alike to it."""
     moves: float = 0.02
-    """Half-width, in metres, by which `dsae rollout` also tests what the controllers do when an
-    object stands elsewhere."""
+    """Half-width, in metres, by which things stand elsewhere, such as a block, or the hook that a
+    loop is hung on, where `dsae rollout` tests the controllers and `dsae collect` acts by them."""
 
     def __post_init__(self) -> None:
         positive, some = (1, math.inf), (0, math.inf)

@@ -111,7 +111,7 @@ MISTAKES = {
     ),
     "images of no loop": (
         "learn lqr_flm push --images 7",
-        "--images, --encoder-steps, --cameras are",
+        "--images is the loop's: give --enc",
     ),
     "size of demonstrations": ("learn bc push --data DATA --size 16", "leave --size out"),
     "demonstrations left out of none": ("learn sac push --held-out 0.5", "leave --data, --held"),

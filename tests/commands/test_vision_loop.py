@@ -68,7 +68,7 @@ def test_a_trajectory_policy_collects_from_its_own_conditions(tmp_path: Path) ->
             "unknown camera 'top': choose from front, side",
         ),
         ("learn lqr_flm push --encoder auto --cameras ,", "cameras = ','"),
-        ("learn lqr_flm push --cameras front,side", "--cameras are the loop's: give --encoder"),
+        ("learn lqr_flm push --cameras front,side", "--cameras is the loop's: give --encoder"),
         ("learn lqr_flm push --state pixels", "lqr_flm cannot learn on the state 'pixels'"),
         ("learn lqr_flm push --data somewhere", "lqr_flm learns by acting in the task"),
         ("learn lqr_flm push --set begin=nowhere", "there is no policy at nowhere"),
