@@ -119,13 +119,15 @@ def test_dsae_works_beside_somebody_elses_packages_of_the_same_names(tmp_path: P
 
 
 def verb_modules() -> dict[str, ast.Module]:
-    """Return the modules of `dsae.commands` that are verbs: they define Options and run."""
+    """Return the modules of `dsae.commands` that are verbs: they have Options, and define run."""
     found = {}
     for path in sorted((ROOT / "dsae" / "commands").glob("*.py")):
         tree = ast.parse(path.read_text())
         names = {
             node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
         }
+        imported = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+        names |= {alias.name for node in imported for alias in node.names}
         if {"Options", "run"} <= names:
             found[path.stem.strip("_")] = tree
     return found
