@@ -37,6 +37,15 @@ def dsae(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def with_package(package: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Call it in a folder whose packages go before ours."""
+    environment = {**ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT)])}
+    return subprocess.run(
+        command(*arguments), cwd=package, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
 def contents(folder: Path) -> dict[str, bytes | None]:
     """Every file below a folder and its bytes; None for a folder."""
     return {

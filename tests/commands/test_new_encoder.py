@@ -1,12 +1,10 @@
 """Adding an encoder is adding one file."""
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from terminal import ENVIRONMENT, ROOT, Made, command
+from terminal import ROOT, Made, with_package
 
 FILE = '''"""The mean colour of each quarter of the image, drawn by a linear layer."""
 
@@ -65,31 +63,23 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(package: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = {**ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT)])}
-    return subprocess.run(
-        command(*arguments), cwd=package, env=environment, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-
-
 def test_a_file_dropped_into_the_folder_is_an_encoder(made: Made, package: Path) -> None:
-    unknown = call(package, "train", "nonesuch", made.data)
+    unknown = with_package(package, "train", "nonesuch", made.data)
     assert unknown.returncode == 2
     assert "quarters, quarters:loud" in unknown.stderr
 
-    listed = call(package, "encoders", "quarters")
+    listed = with_package(package, "encoders", "quarters")
     assert listed.returncode == 0, listed.stderr
     lines = listed.stdout.splitlines()
     assert lines[-2:] == ["  gain = 1.0: First weight.", "  unexplained = 3"]
 
     run = package / "run"
     training = ("--steps", 30, "--batch", 4, "--learning-rate", 0.05, "--threads", 1)
-    trained = call(package, "train", "quarters:loud", made.data, *training, "--out", run)
+    trained = with_package(package, "train", "quarters:loud", made.data, *training, "--out", run)
     assert trained.returncode == 0, trained.stderr
-    evaluated = call(package, "evaluate", run, "--threads", 1)
+    evaluated = with_package(package, "evaluate", run, "--threads", 1)
     assert evaluated.returncode == 0, evaluated.stderr
-    cloned = call(
+    cloned = with_package(
         package, "learn", "bc", "push", "--data", made.data, "--state", run, "--set", "epochs=1",
         "hidden=4", "--threads", 1, "--out", package / "policy",
     )  # fmt: skip

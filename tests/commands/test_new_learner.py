@@ -1,13 +1,11 @@
 """Adding a learner is adding one file."""
 
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from terminal import ENVIRONMENT, ROOT, Made, command
+from terminal import ROOT, Made, with_package
 
 FILE = '''"""An affine map of the state to the action, by least squares."""
 
@@ -71,29 +69,23 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(package: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = {**ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT)])}
-    return subprocess.run(
-        command(*arguments), cwd=package, env=environment, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-
-
 def test_a_file_dropped_into_the_folder_is_a_learner(made: Made, package: Path) -> None:
-    unknown = call(package, "learn", "nonesuch", "push", "--data", made.data)
+    unknown = with_package(package, "learn", "nonesuch", "push", "--data", made.data)
     assert unknown.returncode == 2
     assert "choose from affine, bc, lqr_flm" in unknown.stderr
-    misset = call(package, "learn", "affine", "push", "--data", made.data, "--set", "rigde=1")
+    misset = with_package(
+        package, "learn", "affine", "push", "--data", made.data, "--set", "rigde=1"
+    )
     assert misset.returncode == 2
     assert "ridge" in misset.stderr
 
     learned = ("learn", "affine", "push", "--data", made.data, "--state", made.dsae)
-    done = call(package, *learned, "--set", "ridge=0.1", "--out", "policy")
+    done = with_package(package, *learned, "--set", "ridge=0.1", "--out", "policy")
     assert done.returncode == 0, done.stderr
-    rolled = call(package, "rollout", "policy", "--episodes", 2, "--workers", 1)
+    rolled = with_package(package, "rollout", "policy", "--episodes", 2, "--workers", 1)
     assert rolled.returncode == 0, rolled.stderr
 
-    compared = call(
+    compared = with_package(
         package, "benchmark", "--learner", "affine", "--states", "oracle,dsae+state", "--seeds", 1,
         "--quick", "--size", 32, "--slots", 1, "--out", "compared",
     )  # fmt: skip
