@@ -24,7 +24,6 @@ from data.dataset import Dataset
 from dsae import checkpoint
 from dsae.commands import opengl, runs
 from policies import evaluation, policy
-from policies.cloning.rollouts import examine
 from policies.cloning.training import clone
 from policies.demonstrations import Demonstrations
 from policies.learner import Problem, Shown
@@ -121,8 +120,6 @@ def _result(bench: Bench, settings: dict[str, Any], seed: int) -> Result:
         bench.shown,
         config,
         seed=seed,
-        image_shape=bench.state.image_shape,
-        examine=lambda actor: examine(bench.problem, bench.state, actor, config.rollouts),
         folder=folder,
     )
     seconds = time.process_time() - begin

@@ -1,6 +1,7 @@
 """The loop: roll out, fit dynamics, take a KL-constrained step, adapt its length, keep the best."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,8 @@ class Iteration(NamedTuple):
     rolled_back: bool
 
 
-class _Fit(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Fit:
     """A controller, with what its rollouts showed."""
 
     controller: Controller
@@ -72,6 +74,11 @@ class _Fit(NamedTuple):
         """Return the cost that this model expects of a controller."""
         return self.expansion.expected(propagate(controller, self.dynamics))
 
+    @cached_property
+    def expected(self) -> float:
+        """What it expects of its own controller."""
+        return self.value(self.controller)
+
     @property
     def credible(self) -> bool:
         """Whether the model expects of its controller about what the rollouts cost.
@@ -79,7 +86,7 @@ class _Fit(NamedTuple):
         Dynamics fitted to a handful of rollouts may let small errors grow from step to step, until
         the expected cost is off by orders of magnitude.
         """
-        missed = abs(self.value(self.controller) - self.costs.sum(axis=1).mean())
+        missed = abs(self.expected - self.costs.sum(axis=1).mean())
         return bool(missed <= CREDIBLE * np.abs(self.costs).sum(axis=1).mean())  # a NaN is not
 
 
@@ -166,13 +173,12 @@ class Optimiser:
         Both by the models, as in the paper. A deviation: where a model is not credible, what the
         step brought is told by the rollouts' costs, and a promise of such a model counts nothing.
         """
-        begun = before.value(before.controller)
         promised, brought = float("nan"), before.cost - now.cost
         if before.credible and now.credible:
-            brought = begun - now.value(now.controller)
+            brought = before.expected - now.expected
         factor = 1.0 if brought > 0 else 0.5
         if before.credible:
-            promised = begun - before.value(now.controller)
+            promised = before.expected - before.value(now.controller)
             # A step's true gain is quadratic in its length; this is its optimum (Levine & Abbeel).
             factor = float(np.clip(promised / (2 * max(1e-4, promised - brought)), 0.1, 5.0))
         self._multiplier = float(
