@@ -21,7 +21,7 @@ from dsae.ranges import check_ranges
 from policies.errors import PolicyError
 from policies.learner import Problem
 from policies.policy import Policy
-from policies.reinforcement import actor, config, learning
+from policies.reinforcement import actor, config, layers, learning
 
 NEEDS_DATA = False
 
@@ -86,19 +86,23 @@ def check(state: str) -> None:
 class Actor(actor.Actor):
     """PPO's network: two of tanh, for action and value."""
 
+    activation = torch.nn.Tanh
+
     @staticmethod
     def network(
-        observations: spaces.Box | spaces.Dict, actions: spaces.Box, widths: list[int]
+        observations: spaces.Box | spaces.Dict, actions: spaces.Box, hidden: dict[str, Any]
     ) -> BasePolicy:
-        """Return the network, with weights that mean nothing yet."""
+        """Return the network, with weights that mean nothing yet; `hidden` of `layers.options`."""
         arguments: Any = (observations, actions, lambda _: 0.0)
         images = isinstance(observations, spaces.Dict)
         kind = MultiInputActorCriticPolicy if images else ActorCriticPolicy
-        return kind(*arguments, **_network(widths))
+        return kind(*arguments, **hidden)
 
 
 def learn(problem: Problem, config: Config) -> Policy:
     """Learn by acting in the task, or go on with it."""
+
+    hidden = layers.options(config.widths, Actor.activation, layer_norm=config.layer_norm)
 
     def make(env: VecNormalize, seed: int) -> PPO:
         images = isinstance(env.observation_space, spaces.Dict)
@@ -113,13 +117,9 @@ def learn(problem: Problem, config: Config) -> Policy:
             gae_lambda=config.trace,
             clip_range=config.clip,
             ent_coef=config.entropy,
-            policy_kwargs=_network(config.widths) | {"log_std_init": math.log(config.spread)},
+            policy_kwargs={**hidden, "log_std_init": math.log(config.spread)},
             seed=seed,
             device="cpu",
         )
 
     return learning.learn(problem, config, make, Actor, rewards=True)
-
-
-def _network(widths: list[int]) -> dict[str, Any]:
-    return {"net_arch": widths, "activation_fn": torch.nn.Tanh}

@@ -5,7 +5,9 @@ Off-policy: every step of the task is learned from many times.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from gymnasium import spaces
 from stable_baselines3 import SAC
 from stable_baselines3.common.policies import BasePolicy
@@ -15,7 +17,7 @@ from stable_baselines3.sac.policies import MultiInputPolicy, SACPolicy
 from dsae.ranges import check_ranges
 from policies.learner import Problem
 from policies.policy import Policy
-from policies.reinforcement import actor, config, learning
+from policies.reinforcement import actor, config, layers, learning
 
 NEEDS_DATA = False
 
@@ -24,7 +26,7 @@ NEEDS_DATA = False
 class Config(config.Config):
     """How a policy is learned by SAC."""
 
-    steps: int = 300_000
+    steps: int = 200_000
     """Steps of the task in all, over all copies; rounded up to whole updates."""
     learning_rate: float = 1e-3
     """Adam's rate, constant, of networks and temperature."""
@@ -37,6 +39,9 @@ class Config(config.Config):
     memory in all; lower it to what there is."""
     warmup: int = 2_000
     """Steps of random actions before the first update."""
+    layer_norm: bool = True
+    """Normalise the hidden layers, before their activation: learning sets out after a third of the
+    steps on feature points (docs/results/reinforcement.md)."""
     smoothing: float = 0.005
     """τ, by which the target networks follow at each update."""
 
@@ -69,13 +74,15 @@ def check(state: str) -> None:
 class Actor(actor.Actor):
     """SAC's network for the action, without its critics; tanh of the mean."""
 
+    activation = torch.nn.ReLU
+
     @staticmethod
     def network(
-        observations: spaces.Box | spaces.Dict, actions: spaces.Box, widths: list[int]
+        observations: spaces.Box | spaces.Dict, actions: spaces.Box, hidden: dict[str, Any]
     ) -> BasePolicy:
-        """Return the network, with weights that mean nothing yet."""
+        """Return the network, with weights that mean nothing yet; `hidden` of `layers.options`."""
         kind = MultiInputPolicy if isinstance(observations, spaces.Dict) else SACPolicy
-        return kind(observations, actions, lambda _: 0.0, net_arch=widths).actor
+        return kind(observations, actions, lambda _: 0.0, **hidden).actor
 
     @staticmethod
     def acting(policy: BasePolicy) -> BasePolicy:
@@ -86,6 +93,8 @@ class Actor(actor.Actor):
 
 def learn(problem: Problem, config: Config) -> Policy:
     """Learn by acting in the task, or go on with it."""
+
+    hidden = layers.options(config.widths, Actor.activation, layer_norm=config.layer_norm)
 
     def make(env: VecNormalize, seed: int) -> SAC:
         images = isinstance(env.observation_space, spaces.Dict)
@@ -100,7 +109,7 @@ def learn(problem: Problem, config: Config) -> Policy:
             gamma=config.discount,
             train_freq=1,
             gradient_steps=config.gradient_steps,
-            policy_kwargs={"net_arch": config.widths},
+            policy_kwargs=hidden,
             seed=seed,
             device="cpu",
         )

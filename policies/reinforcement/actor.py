@@ -11,7 +11,8 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecNormalize
 
 from policies.actor import Actor as BaseActor
-from policies.reinforcement import normalisation
+from policies.reinforcement import layers, normalisation
+from policies.reinforcement.config import Config
 from policies.reinforcement.view import IMAGE, NUMBERS, View
 
 
@@ -26,8 +27,11 @@ class Actor(BaseActor):
         low: lower bounds of an action, (A,).
         high: upper bounds.
         widths: of the hidden layers.
+        layer_norm: whether these are normalised.
     """
 
+    activation: type[torch.nn.Module]
+    """Of the hidden layers."""
     mean: torch.Tensor
     variance: torch.Tensor
 
@@ -38,23 +42,25 @@ class Actor(BaseActor):
         low: Sequence[float],
         high: Sequence[float],
         widths: Sequence[int],
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         self._view = View(numbers, (image[0], image[1], image[2]) if image else None)
-        self._widths = list(widths)
+        self._widths, self._layer_norm = list(widths), layer_norm
         self._actions = spaces.Box(np.array(low, np.float32), np.array(high, np.float32))
         self.outputs = len(low)
         self.register_buffer("mean", torch.zeros(numbers, dtype=torch.float64))
         self.register_buffer("variance", torch.ones(numbers, dtype=torch.float64))
-        self.policy = self.network(self._view.space, self._actions, self._widths)
+        hidden = layers.options(widths, self.activation, layer_norm=layer_norm)
+        self.policy = self.network(self._view.space, self._actions, hidden)
         self.register_state_dict_post_hook(_part)
 
     @staticmethod
     @abstractmethod
     def network(
-        observations: spaces.Box | spaces.Dict, actions: spaces.Box, widths: list[int]
+        observations: spaces.Box | spaces.Dict, actions: spaces.Box, hidden: dict[str, Any]
     ) -> BasePolicy:
-        """Return the network, with weights that mean nothing yet."""
+        """Return the network, with weights that mean nothing yet; `hidden` of `layers.options`."""
 
     @staticmethod
     def acting(policy: BasePolicy) -> BasePolicy:
@@ -62,11 +68,12 @@ class Actor(BaseActor):
         return policy
 
     @classmethod
-    def of(cls, policy: BasePolicy, env: VecNormalize, view: View, widths: list[int]) -> "Actor":
+    def of(cls, policy: BasePolicy, env: VecNormalize, view: View, config: Config) -> "Actor":
         """Return the actor of a network that was learned in `env`."""
         actions: Any = env.action_space
         image = list(view.image) if view.image else None
-        actor = cls(view.numbers, image, actions.low.tolist(), actions.high.tolist(), widths)
+        low, high = actions.low.tolist(), actions.high.tolist()
+        actor = cls(view.numbers, image, low, high, config.widths, config.layer_norm)
         actor.policy.load_state_dict(cls.acting(policy).state_dict())
         seen = normalisation.statistics(env)["observations"]
         actor.mean.copy_(torch.from_numpy(seen.mean))
@@ -81,6 +88,7 @@ class Actor(BaseActor):
             "low": self._actions.low.tolist(),
             "high": self._actions.high.tolist(),
             "widths": self._widths,
+            "layer_norm": self._layer_norm,
         }
 
     def act(self, states: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ class Config:
     """Steps per gradient step."""
     discount: float
     """γ, per step."""
+    layer_norm: bool = False
+    """Normalise the hidden layers, before their activation."""
     velocities: bool = False
     """Learn on joints and velocities as well, where the state has them."""
 

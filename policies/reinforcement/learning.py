@@ -47,7 +47,7 @@ def learn(
         model = make(env, _seed(problem.seed, 0))
         model.set_logger(Logger(folder=None, output_formats=[]))  # its own makes folders in /tmp
         _run(problem, config, model, env)
-        learned = actor.of(model.policy, env, View.of(state), config.widths)
+        learned = actor.of(model.policy, env, View.of(state), config)
     return problem.policy(state, learned)
 
 
