@@ -133,9 +133,11 @@ def _judge(out: Path, size: Size, folder: str, **settings: Any) -> tuple[str, ..
 
 
 def _search_stages(options: Options, size: Size) -> list[Stage]:
-    """Return the optimisation of a trajectory on each state; all begin where no vision ended.
+    """Return the optimisation of a trajectory on each state, after one without vision.
 
-    The points' state is made as the loop makes it, of the same encoder.
+    That goes on where it ended. Who is told where the block is begins anew, as the loop does on
+    points: habits of who pushed it unseen are hard to leave. The points' state is made as the loop
+    makes it, of the same encoder.
     """
     out = options.out
     first = out / "search-first"
@@ -155,11 +157,12 @@ def _search_stages(options: Options, size: Size) -> list[Stage]:
     for state, source in SEARCHES.items():
         folder = out / f"search-{state}"
         learned = state in ENCODERS
+        begin = {} if state == "oracle" else {"begin": str(first)}
         stages.append(
             Stage(
                 name=f"search-{state}", title=f"optimising a trajectory on {state}",
                 arguments=search(folder, str(out / source) if learned else source,
-                                 {**lqr_flm.SEEN, "begin": str(first)}),
+                                 {**lqr_flm.SEEN, **begin}),
                 needs=("search-first", *((source,) if learned else ())),
                 run_folder=folder,
             )
