@@ -4,8 +4,8 @@
     python benchmarks/reinforcement.py --state oracle runs/train/push-dsae pixels --seeds 0 1 2
 
 Each learner learns with its default settings (`--set steps=50000` changes them for all). The policy
-is rolled out at last, without noise, on seeds that learning never saw. Writes
-docs/results/reinforcement.md, or with `--page` another. Interrupted, it goes on.
+is rolled out at last, without noise, on seeds that learning never saw. Writes a page of tables.
+Interrupted, it goes on.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/reinforcement"))
-    parser.add_argument("--page", type=Path, default=Path("docs/results/reinforcement.md"))
+    parser.add_argument("--page", type=Path, default=Path("runs/benchmarks/reinforcement.md"))
     arguments = parser.parse_args()
     opengl.ensure()
     gathered = [

@@ -1,6 +1,6 @@
 """LQR-FLM on fresh initial conditions: how far from the goal, how often, after how many rollouts.
 
-    python benchmarks/trajectories.py --seeds 1000-1009 --out docs/results/trajectories.md
+    python benchmarks/trajectories.py --seeds 1000-1009 --out runs/benchmarks/trajectories.md
 
 On the state `oracle`, one process, one thread: each seed draws an initial condition and learns a
 controller for it; the mean controller is then rolled out ten times from freshly drawn arm postures,

@@ -133,23 +133,13 @@ def _judge(out: Path, size: Size, folder: str, **settings: Any) -> tuple[str, ..
 
 
 def _search_stages(options: Options, size: Size) -> list[Stage]:
-    """Return the optimisation of a trajectory on each state, after one without vision.
+    """Return the optimisation of a trajectory on each state, all from nothing.
 
-    That goes on where it ended. Who is told where the block is begins anew, as the loop does on
-    points: habits of who pushed it unseen are hard to leave. The points' state is made as the loop
-    makes it, of the same encoder.
+    The points' state is made as the loop makes it (`vision_loop`), of the demo's encoder.
     """
     out = options.out
-    first = out / "search-first"
-
-    def search(folder: Path, state: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        return ("learn", "lqr_flm", "push", "--state", state, "--seed", str(options.seed),
-                "--threads", "1", "--workers", "1",
-                *pairs("--set", {**settings, **size.searched}), "--out", str(folder))  # fmt: skip
-
+    settings = {**lqr_flm.SEEN, **size.searched}
     stages = [
-        Stage(name="search-first", title="optimising a trajectory without vision, to begin with",
-              arguments=search(first, "blind", lqr_flm.FIRST), run_folder=first),
         Stage(name=SEARCHES["dsae"], title="fitting filters to what the hand half hides",
               arguments=_judge(out, size, SEARCHES["dsae"], presence=PRESENCE),
               needs=("train-dsae",), run_folder=out / SEARCHES["dsae"]),
@@ -157,15 +147,13 @@ def _search_stages(options: Options, size: Size) -> list[Stage]:
     for state, source in SEARCHES.items():
         folder = out / f"search-{state}"
         learned = state in ENCODERS
-        begin = {} if state == "oracle" else {"begin": str(first)}
+        seen = str(out / source) if learned else source
+        arguments = ("learn", "lqr_flm", "push", "--state", seen, "--seed", str(options.seed),
+                     "--threads", "1", "--workers", "1", *pairs("--set", settings), "--out",
+                     str(folder))  # fmt: skip
         stages.append(
-            Stage(
-                name=f"search-{state}", title=f"optimising a trajectory on {state}",
-                arguments=search(folder, str(out / source) if learned else source,
-                                 {**lqr_flm.SEEN, **begin}),
-                needs=("search-first", *((source,) if learned else ())),
-                run_folder=folder,
-            )
+            Stage(name=f"search-{state}", title=f"optimising a trajectory on {state}",
+                  arguments=arguments, needs=(source,) if learned else (), run_folder=folder)
         )  # fmt: skip
     return stages
 

@@ -56,19 +56,15 @@ def gather(out: Path, seconds: Mapping[str, float], elapsed: float) -> dict[str,
 def searches(out: Path) -> dict[str, list[dict[str, float]]]:
     """Return what is told of each iteration of the optimised trajectories, by state.
 
-    The iterations without vision that all begin with come first in each; rollouts count on.
+    The last row of each is of the controller that was chosen.
     """
-    begun = _told(out / "search-first", 0)
-    counted = begun[-1]["rollouts"]
-    return {state: begun + _told(out / f"search-{state}", counted) for state in SEARCHES}
-
-
-def _told(folder: Path, counted: float) -> list[dict[str, float]]:
-    """Return the rows of a learning's iterations; the last is of the controller that was chosen."""
-    return [
-        {"rollouts": row["rollouts"] + counted, "distance_m": row["distance"]}
-        for row in read_metrics(folder)
-    ]
+    return {
+        state: [
+            {"rollouts": row["rollouts"], "distance_m": row["distance"]}
+            for row in read_metrics(out / f"search-{state}")
+        ]
+        for state in SEARCHES
+    }
 
 
 def write_page(out: Path, steps: int, stages: Sequence[Stage], results: dict[str, Any]) -> None:

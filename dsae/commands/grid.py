@@ -160,12 +160,16 @@ class Orders:
 
 
 def plan(grid: Grid, orders: Orders) -> list[Stage]:
-    """Return the stages, those that others wait for first, each one once."""
+    """Return the stages, those that others wait for first, each one once.
+
+    Collections take all processes: they come before everything, or the others would idle until the
+    last stage that is running ends.
+    """
     stages: dict[str, Stage] = {}
     for cell in grid.cells():
         for stage in _stages(cell, orders):
             stages.setdefault(stage.name, stage)
-    return list(stages.values())
+    return sorted(stages.values(), key=lambda stage: -stage.slots)
 
 
 def _stages(cell: Cell, orders: Orders) -> Iterator[Stage]:

@@ -3,8 +3,9 @@
 For each initial condition a time-varying linear-Gaussian controller is improved: roll it out a few
 times, fit linear-Gaussian dynamics with a mixture prior, take the best step within a KL bound
 (Levine & Abbeel 2014). Deviations: the best controller so far is kept and rolled back to, the
-exploration is smoothed over time, rollouts that lose an object end and cost extra; of the cost the
-joints' velocities and what is to be brought somewhere count more towards the end, actions alike.
+exploration is smoothed over time, rollouts that lose an object end and cost extra. Of the cost, the
+distance of what is to be brought somewhere, and under torques the joints' velocities, count more
+towards the end; actions count the same at all times.
 """
 
 from policies.learner import Problem, refuse_states

@@ -35,13 +35,13 @@ class Config(config.Config):
     gradient_steps: int = 4
     """Updates after each step of all copies."""
     buffer: int = 300_000
-    """Steps that are remembered. Of `pixels` each takes its image twice: 25 kB at 64×64, 7.4 GB of
-    memory in all; lower it to what there is."""
+    """Steps that are remembered; never more than are taken. Of `pixels` each takes two images, at
+    64×64 25 kB, and 200,000 steps 4.9 GB; lower it where memory is short."""
     warmup: int = 2_000
     """Steps of random actions before the first update."""
     layer_norm: bool = True
-    """Normalise the hidden layers, before their activation: learning sets out after a third of the
-    steps on feature points (docs/results/reinforcement.md)."""
+    """Normalise the hidden layers, before their activation. On feature points success then begins
+    to rise after some 60,000 steps, not 120,000 or more (docs/results/reinforcement.md)."""
     smoothing: float = 0.005
     """τ, by which the target networks follow at each update."""
 

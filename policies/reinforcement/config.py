@@ -14,7 +14,7 @@ class Config:
     """Steps of the task in all, over all copies; rounded up to whole updates."""
     every: int = 10_000
     """Steps between two checkpoints and rows of the log. The copies are reset at each, since a
-    simulation cannot be saved midway, and so it is a part of what is learned."""
+    simulation cannot be saved midway, so that another value ends in other weights."""
     copies: int = 8
     """Copies of the task that are acted in side by side, whatever the number of processes."""
     hidden: int = 128

@@ -27,8 +27,10 @@ class Config:
     shows once. auto: the aims, where the task has any and, if an image of the goal is wanted, can
     be reset with things there; an arm that is to reach a place itself has to be shown."""
     begin: str = ""
-    """Run folder of a policy of such trajectories to begin with, such as one without vision; not
-    where feature points tell where things are (`policies.trajectory.locating`)."""
+    """Run folder of a policy of such trajectories to begin with, such as one without vision. Left
+    out of account where feature points tell where the thing is that is to be pushed
+    (`policies.trajectory.locating`), or how far a hook stands elsewhere. On the told state it
+    makes results worse (docs/results/trajectories.md)."""
     variance: float = 0.3
     """Of the first controller's actions, in units of the action range."""
     bound: float = 1.0
@@ -36,11 +38,12 @@ class Config:
     clusters: int = 20
     """Of the mixture prior at most."""
     kept: int = 20
-    """Last rollouts that the prior is fitted to."""
+    """Last rollouts of each condition that the prior, which all share, is fitted to."""
     way: float = 1.0
     """Weight of being where one can push from, or where it was shown."""
     led: float = 0.1
-    """Share of that which remains once the arm is led to where it can push what it sees."""
+    """Share of that which remains after the arm was led to where it can push, if there is an image
+    of the goal but the thing itself is neither told nor found; without effect otherwise."""
     goal: float = 1.0
     """Weight of what is to be brought to its place."""
     action: float = 1e-2

@@ -50,7 +50,8 @@ class Weights:
     way: float = 1.0
     """Of being where one can push from, or where it was shown."""
     led: float = 0.1
-    """Share of `way` that remains once the arm stands where it can push, if it sees the thing."""
+    """Share of `way` that remains once the arm was led to where it can push, if there is an image
+    of the goal but the thing itself is neither told nor found."""
     goal: float = 1.0
     """Of what is to be brought to its place, at the end; before it rises with the time squared."""
     action: float = 1e-2

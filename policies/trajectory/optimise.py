@@ -18,12 +18,12 @@ SMOOTHING = 2.0
 """Steps: standard deviation of the Gaussian that exploration noise is smoothed with in time."""
 
 LOST = 100.0
-"""What a rollout costs in addition that ends before its time, such as by an object off the table.
-"""
+"""Added to the cost of a rollout that ends before its time, such as by an object off the table."""
 
 CREDIBLE = 3.0
-"""How far a model's cost of its own controller may be from what the rollouts cost, to be believed:
-as a share of the sum of their costs' sizes at all times, the costs being of either sign."""
+"""A model is believed if the cost that it expects of its own controller is off from the rollouts'
+mean cost by no more than this many times the mean, over rollouts, of the sum of |cost| over time.
+"""
 STUCK = 3
 """Fits in a row that allow no step, after which there is no hope."""
 
