@@ -93,7 +93,6 @@ class Actor(actor.Actor):
 
 def learn(problem: Problem, config: Config) -> Policy:
     """Learn by acting in the task, or go on with it."""
-
     hidden = layers.options(config.widths, Actor.activation, layer_norm=config.layer_norm)
 
     def make(env: VecNormalize, seed: int) -> SAC:
