@@ -7,7 +7,8 @@ A learner is a module in `policies/learners` with
     NEEDS_DATA        whether it learns from demonstrations (else from acting in the task),
     NEEDS_VELOCITIES  whether it learns on velocities (False if left out),
     Actor             what acts in the end (`policies.actor`),
-    check             check(state): PolicyError unless it can learn on states of that name,
+    check             check(state, image_shape=None): PolicyError unless it can learn on states of
+                      that name, of images (H, W, C) as far as that is known already,
     learn             learn(problem, config) -> Policy,
 
 and, if it can learn first without vision to collect images for an encoder (`dsae learn --encoder`),

@@ -14,6 +14,7 @@ rest. Tasks, states and seeds given to a finished one are added to those that it
 what learns from demonstrations learns from the first few alone, too.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -115,6 +116,8 @@ def lay_out(options: Options, out: Path, learner: ModuleType) -> tuple[Grid, flo
         )
         for place, task in tasks.items()
     }
+    for one, state in itertools.product(seen.values(), states):
+        learner.check(state.name, one.image_shape)
     laid = grid.lay_out(
         out, tasks, states, options.seeds, seen, cameras=options.cameras, velocities=velocities,
         fewer=options.fewer,

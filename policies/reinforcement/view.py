@@ -12,13 +12,23 @@ from gymnasium import spaces
 
 from dsae.encoder import ImageShape
 from policies.errors import PolicyError
-from policies.state import State
+from policies.state import PIXELS, State
 
 NUMBERS, IMAGE = "numbers", "image"
 """Parts of an observation of a state with an image."""
 Observation = np.ndarray | dict[str, np.ndarray]
 """State vectors, float32 (N, D), or `NUMBERS` and `IMAGE`, uint8 (N, C, H, W)."""
 SMALLEST = 36  # pixels that the three convolutions of SB3's `NatureCNN` need
+
+
+def check(state: str, image_shape: ImageShape | None = None) -> None:
+    """Any state will do; PolicyError for `pixels` of images too small for the network."""
+    if state == PIXELS and image_shape and min(image_shape[:2]) < SMALLEST:
+        height, width, _ = image_shape
+        raise PolicyError(
+            f"the network for pixels takes images of {SMALLEST}×{SMALLEST} at least, "
+            f"not {height}×{width}"
+        )
 
 
 class View(NamedTuple):
@@ -33,11 +43,7 @@ class View(NamedTuple):
     def of(cls, state: State) -> "View":
         """Return the view of a state; PolicyError if its image is too small for the network."""
         shape = state.image_shape
-        if shape and min(shape[:2]) < SMALLEST:
-            raise PolicyError(
-                f"the network for pixels takes images of {SMALLEST}×{SMALLEST} at least, "
-                f"not {shape[0]}×{shape[1]}"
-            )
+        check(PIXELS, shape)
         return cls(state.size - math.prod(shape or (0,)), shape)
 
     @property

@@ -226,6 +226,10 @@ MISTAKES = {
         "--learner sac --states pixels --memory 4",
         r"one process takes about 5\.\d GB",
     ),
+    "images too small to convolve": (
+        "--learner sac --states pixels --size 32",
+        "takes images of 36×36 at least, not 32×32",
+    ),
     "camera": ("--cameras top", "camera.*top"),
     "no cameras": ("--cameras ,", "cameras = ',': .* at least 1"),
     "a camera twice": (
