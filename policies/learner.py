@@ -7,12 +7,12 @@ A learner is a module in `policies/learners` with
     NEEDS_DATA        whether it learns from demonstrations (else from acting in the task),
     NEEDS_VELOCITIES  whether it learns on velocities (False if left out),
     Actor             what acts in the end (`policies.actor`),
-    check             check(state, image_shape=None): PolicyError unless it can learn on states of
-                      that name, of images (H, W, C) as far as that is known already,
+    check             check(state): PolicyError unless it can learn on states of that name,
     learn             learn(problem, config) -> Policy,
 
-and, if it can learn first without vision to collect images for an encoder (`dsae learn --encoder`),
-FIRST, the settings of that, and SEEN, those with which it then learns on what is seen.
+if not images of every size will do, check_image(image_shape), PolicyError for (H, W, C) that does
+not, and, if it can learn first without vision to collect images for an encoder (`dsae learn
+--encoder`), FIRST, the settings of that, and SEEN, those with which it then learns on what is seen.
 
 A setting `velocities`, where a Config has one, asks for velocities as well.
 
@@ -121,6 +121,11 @@ def wants_velocities(learner: ModuleType, config: Any) -> bool:
     """Whether a learner under its config learns on velocities, which an encoder alone has not."""
     needs: bool = getattr(learner, "NEEDS_VELOCITIES", False)
     return needs or bool(getattr(config, "velocities", False))
+
+
+def refuse_image(learner: ModuleType, image_shape: ImageShape) -> None:
+    """Raise PolicyError if a learner cannot learn on pixels of that shape."""
+    getattr(learner, "check_image", _quiet)(image_shape)
 
 
 def refuse_states(learner: str, state: str, refused: tuple[str, ...], why: str) -> None:

@@ -14,7 +14,6 @@ rest. Tasks, states and seeds given to a finished one are added to those that it
 what learns from demonstrations learns from the first few alone, too.
 """
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +41,7 @@ from dsae.commands.glimpse import Glimpse
 from dsae.commands.grid import Grid, Orders, by_folder
 from dsae.commands.stages import Stage, Stages
 from policies import learners
-from policies.learner import wants_velocities
+from policies.learner import refuse_image, wants_velocities
 from policies.state import PIXELS
 
 ALL_SIGHTS = {"presence": 0.0, "per_thing": 1000}
@@ -116,8 +115,9 @@ def lay_out(options: Options, out: Path, learner: ModuleType) -> tuple[Grid, flo
         )
         for place, task in tasks.items()
     }
-    for one, state in itertools.product(seen.values(), states):
-        learner.check(state.name, one.image_shape)
+    if pixels:
+        for one in seen.values():
+            refuse_image(learner, one.image_shape)
     laid = grid.lay_out(
         out, tasks, states, options.seeds, seen, cameras=options.cameras, velocities=velocities,
         fewer=options.fewer,

@@ -7,7 +7,6 @@ The state may be the last few ones, and on `pixels` the actor learns to see, too
 an encoder that learned without actions.
 """
 
-from dsae.encoder import ImageShape
 from policies.cloning.actor import Actor as Actor
 from policies.cloning.config import Config
 from policies.cloning.rollouts import examine
@@ -20,7 +19,7 @@ NEEDS_VELOCITIES = False
 SMALL = Config(hidden=64, layers=2, batch=64, epochs=60, learning_rate=3e-3)
 
 
-def check(state: str, image_shape: ImageShape | None = None) -> None:
+def check(state: str) -> None:
     """Any state will do."""
 
 

@@ -8,7 +8,6 @@ distance of what is to be brought somewhere, and under torques the joints' veloc
 towards the end; actions count the same at all times.
 """
 
-from dsae.encoder import ImageShape
 from policies.learner import Problem, refuse_states
 from policies.policy import Policy
 from policies.trajectory.actor import Actor as Actor
@@ -24,7 +23,7 @@ SEEN = {"iterations": 18, "rollouts": 8, "goal": 2.0}
 """Settings with which it then learns on what is seen."""
 
 
-def check(state: str, image_shape: ImageShape | None = None) -> None:
+def check(state: str) -> None:
     """PolicyError for pixels: a linear map of an image's pixels is no controller."""
     refuse_states(
         "lqr_flm", state, ("pixels",),

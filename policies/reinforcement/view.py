@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 from dsae.encoder import ImageShape
 from policies.errors import PolicyError
-from policies.state import PIXELS, State
+from policies.state import State
 
 NUMBERS, IMAGE = "numbers", "image"
 """Parts of an observation of a state with an image."""
@@ -21,10 +21,10 @@ Observation = np.ndarray | dict[str, np.ndarray]
 SMALLEST = 36  # pixels that the three convolutions of SB3's `NatureCNN` need
 
 
-def check(state: str, image_shape: ImageShape | None = None) -> None:
-    """Any state will do; PolicyError for `pixels` of images too small for the network."""
-    if state == PIXELS and image_shape and min(image_shape[:2]) < SMALLEST:
-        height, width, _ = image_shape
+def check_image(image_shape: ImageShape) -> None:
+    """PolicyError for images (H, W, C) too small for the network."""
+    height, width, _ = image_shape
+    if min(height, width) < SMALLEST:
         raise PolicyError(
             f"the network for pixels takes images of {SMALLEST}×{SMALLEST} at least, "
             f"not {height}×{width}"
@@ -43,7 +43,8 @@ class View(NamedTuple):
     def of(cls, state: State) -> "View":
         """Return the view of a state; PolicyError if its image is too small for the network."""
         shape = state.image_shape
-        check(PIXELS, shape)
+        if shape:
+            check_image(shape)
         return cls(state.size - math.prod(shape or (0,)), shape)
 
     @property
