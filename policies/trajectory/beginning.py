@@ -1,6 +1,7 @@
 """What another policy of trajectories does, to begin with in another state."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +15,19 @@ from policies.trajectory.sight import Sight
 
 
 def carried_over(
-    path: Path, condition: int, state: State, sight: Sight, task: Task, shape: tuple[int, int]
+    path: Path,
+    condition: int,
+    options: dict[str, Any],
+    state: State,
+    sight: Sight,
+    task: Task,
+    shape: tuple[int, int],
 ) -> Controller:
     """Return what a policy of other trajectories does, as a controller of what is seen here.
 
-    What it saw that is not seen here counts as zero, and the other way round. `shape` is that of
-    the actions here: steps, numbers. Raises PolicyError if it is no policy of trajectories, or of
-    another task, other actions or other conditions.
+    What it saw that is not seen here counts as zero, and the other way round. `options` are those
+    of the condition, `shape` is that of the actions here: steps, numbers. Raises PolicyError if it
+    is no policy of trajectories, or of another task, other actions or other conditions.
     """
     before = policy.load(path)
     actor = before.actor
@@ -32,6 +39,11 @@ def carried_over(
     ):
         if there != here:
             raise PolicyError(f"{path} is {what} {there}, to begin with it would have to be {here}")
+    if actor.conditions[condition] != options:
+        raise PolicyError(
+            f"{path} has learned condition {condition + 1} as {actor.conditions[condition]}; "
+            f"here it is {options}: give the same --seed and settings"
+        )
     names = _names(before.state)
     at = {name: number for number, name in enumerate(_names(state))}
     gains = np.zeros((actor.steps, actor.outputs, len(sight.columns)))

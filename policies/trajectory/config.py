@@ -68,7 +68,7 @@ class Config:
             self,
             iterations=positive, rollouts=(2, math.inf), conditions=positive, variance=(1e-6, 1e3),
             bound=some, clusters=positive, kept=positive, way=some, led=some, goal=some,
-            action=some, velocity=some, metres=some, moves=some,
+            action=some, velocity=some, metres=(1e-6, math.inf), moves=some,
         )  # fmt: skip
 
         if len(self.spread) > 3 or not all(0 <= one < math.inf for one in self.spread):

@@ -1,9 +1,10 @@
 """Linear-Gaussian dynamics fitted to a handful of rollouts, with a Gaussian-mixture prior.
 
-At each time step the few samples [x; u; x′] are a Gaussian whose mean and covariance are the
-posterior under a normal-inverse-Wishart prior; the prior's parameters come from a mixture fitted
-to the transitions of all times and of earlier iterations (Levine & Abbeel 2014).
-Conditioning that Gaussian on [x; u] gives the dynamics.
+At each time step the few samples [x; u; x′] are a Gaussian whose covariance is the posterior under
+a normal-inverse-Wishart prior; the prior's parameters come from a mixture fitted to the transitions
+of all times and of earlier iterations (Levine & Abbeel 2014). Conditioning that Gaussian on [x; u]
+gives the dynamics. A deviation: its mean is the samples' own, not (m μ₀ + N μ̂) / (m + N), so that
+the dynamics pass through what was seen at that time.
 """
 
 from typing import NamedTuple

@@ -55,7 +55,7 @@ def hold(
         steps: of an episode.
         seed: of the torques and of where the arm stands.
 
-    Raises PolicyError if the torques do not move every joint.
+    Raises PolicyError if the torques do not move every joint, or cannot bring them to rest.
     """
     rng = np.random.default_rng([PROBE, seed])
     outputs = int(np.prod(env.action_space.shape or ()))
@@ -90,5 +90,8 @@ def _lqr(moves: np.ndarray, pushes: np.ndarray) -> np.ndarray:
         raise PolicyError("the arm cannot be held: torques do not move every joint")
     cost = np.diag([POSITION] * joints + [VELOCITY] * joints)
     effort = TORQUE * np.eye(pushes.shape[1])
-    value = solve_discrete_are(moves, pushes, cost, effort)
+    try:
+        value = solve_discrete_are(moves, pushes, cost, effort)
+    except np.linalg.LinAlgError as error:
+        raise PolicyError("the arm cannot be held: no torques bring it to rest") from error
     return np.linalg.solve(effort + pushes.T @ value @ pushes, pushes.T @ value @ moves)

@@ -60,7 +60,9 @@ class Learning:
             self._apart = [standing(one, self._sight) for one in situations]
             names = {name for one in self._apart if one for name in one.names}
             self._sight = self._sight.holding(names)
-            self._samples = self._rollouts = 0
+            # What was shown is learned from, too; `rollouts` are the learner's own.
+            self._samples = sum(len(one.showing.actions) for one in situations if one.showing)
+            self._rollouts = 0
             prior = Prior(config.clusters, config.kept * config.conditions)
             step = Step(bound=config.bound)
             self._courses = [
@@ -146,8 +148,8 @@ class Learning:
         known = first._replace(covariances=KNOWN * first.covariances)
         if self._config.begin and not anew:
             begun = carried_over(
-                Path(self._config.begin), number, self._state, self._sight, self._problem.task,
-                (self._steps, outputs),
+                Path(self._config.begin), number, situation.options, self._state, self._sight,
+                self._problem.task, (self._steps, outputs),
             )  # fmt: skip
             return known._replace(gains=begun.gains, offsets=begun.offsets)
         if situation.led and showing is not None:

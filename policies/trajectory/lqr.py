@@ -76,6 +76,7 @@ class NotPositive(Exception):
 def update(old: Controller, dynamics: Dynamics, cost: Quadratic, bound: float) -> Update:
     """Return the controller with the lowest expected cost within `bound` nats of the old one.
 
+    A divergence within a tenth of the bound, above or below, ends the search, as having met it.
     The multiplier is searched by bisection of its logarithm; where Q_uu is not positive definite
     it grows. If even the unconstrained optimum lies within the bound, that is returned. Raises
     PolicyError if no multiplier up to `ETA_HIGH` gives a controller.

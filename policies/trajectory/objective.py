@@ -156,16 +156,17 @@ def _shown_terms(
     assert situation.showing is not None
     always, apart = np.ones(steps + 1), seen.apart
     shown = lasting(sight.see(situation.showing.states), steps + 1)
-    parts = {EFFECTOR: always, TURN: TURNING * always, GRIPPER: always}
-    parts |= {name: weights.goal / weights.way * ramp(steps) for name in situation.moved}
+    parts = {EFFECTOR: weights.way * always, GRIPPER: weights.way * always}
+    parts |= {TURN: weights.way * TURNING * always}
+    parts |= {name: weights.goal * ramp(steps) for name in situation.moved}
     terms = []
-    for name, share in parts.items():
+    for name, weight in parts.items():
         if name not in sight.places or (apart and name in apart.names):
             continue
         matrix, target = sight.rows(name), shown[:, sight.places[name]]
         if apart and name not in (TURN, GRIPPER):
             matrix, target = matrix - apart.matrix, target + apart.shift
-        terms.append(Term(Offset(matrix, target), weights.way * share))
+        terms.append(Term(Offset(matrix, target), weight))
     return terms
 
 

@@ -35,7 +35,10 @@ class Step:
     bound: float = 1.0
     """KL divergence per time step, in nats, at a multiplier of 1."""
     low: float = 0.3
-    """Least multiplier: below it, noisy costs of contact bring learning to a stop."""
+    """Least multiplier: below it, noisy costs of contact bring learning to a stop.
+
+    What such a step makes worse is tried again with shorter ones.
+    """
     high: float = 3.0
     """Largest multiplier."""
 
@@ -137,6 +140,7 @@ class Optimiser:
             float(costs.std() / np.sqrt(len(costs))),
         )
         predicted = actual = float("nan")
+        tried = self._multiplier
         if self._last and self._last.controller is not self.controller:
             predicted, actual = self._adapt(self._last, now)
         rolled_back = self._best is not None and self._worse(now, self._best)
@@ -144,6 +148,8 @@ class Optimiser:
             assert self._best is not None
             now = self._best
             self._multiplier = max(self._step.low, 0.5 * self._multiplier)
+            if self._last is self._best and self._multiplier >= tried:
+                self._multiplier = 0.5 * tried  # from the same fit the same step would fail again
         elif self._best is None or now.cost < self._best.cost:
             self._best = now
         bound = self._step.bound * self._multiplier * now.controller.steps

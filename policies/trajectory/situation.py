@@ -43,7 +43,6 @@ class Showing(NamedTuple):
     """(T, U)."""
     points: dict[str, np.ndarray]
     """Where the named points were, (T + 1, 3) in metres each."""
-    success: bool
 
 
 class Situation(NamedTuple):
@@ -191,7 +190,10 @@ def moves(situation: Situation, half: float) -> dict[str, list[float]]:
 
 
 def shown(env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any]) -> Showing:
-    """Let the task's expert act from an initial condition and keep what can be seen of it."""
+    """Let the task's expert act from an initial condition and keep what can be seen of it.
+
+    Raises PolicyError if there is no expert, or if it fails there: nothing could be learned of it.
+    """
     world: Any = env.unwrapped
     if not hasattr(world, "expert_action"):
         raise PolicyError(f"{task_name(env)} has no expert that could show a way")
@@ -205,9 +207,13 @@ def shown(env: gymnasium.Env[np.ndarray, Any], seed: int, options: dict[str, Any
         tracks.append(world.points())
         if terminated or truncated:
             break
+    if not info.get("is_success", True):  # not every task says
+        raise PolicyError(
+            f"the expert of {task_name(env)} fails from this initial condition, so that it shows "
+            "no way: give another --seed"
+        )
     return Showing(
         np.stack(states).astype(np.float64),
         np.stack(actions),
         {name: np.stack([points[name] for points in tracks]) for name in tracks[0]},
-        bool(info.get("is_success", False)),
     )

@@ -11,7 +11,7 @@ from policies.errors import PolicyError
 from policies.learner import Problem
 from policies.learners import lqr_flm
 from policies.policy import Task
-from policies.trajectory.holding import PROBES, hold
+from policies.trajectory.holding import PROBES, _lqr, hold
 from policies.trajectory.learning import Learning
 
 STEP = 0.05
@@ -63,6 +63,12 @@ def test_what_falls_is_held_where_it_stands() -> None:
 def test_a_joint_that_no_torque_moves_is_told() -> None:
     with pytest.raises(PolicyError, match="torques do not move every joint"):
         hold(Springs(np.array([[4.0, 1.0], [0.0, 0.0]])), {}, np.arange(1, 5), 40, seed=0)
+
+
+def test_what_no_torque_brings_to_rest_is_told() -> None:
+    sliding, pushes = np.diag([1.0, 1.0, 2.0, 3.0]), np.eye(4)[:, :2]
+    with pytest.raises(PolicyError, match="no torques bring it to rest"):
+        _lqr(sliding, pushes)
 
 
 def test_an_arm_of_torques_is_held_and_one_of_velocities_needs_it_not(tmp_path: Path) -> None:

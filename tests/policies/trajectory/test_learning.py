@@ -65,7 +65,6 @@ def test_a_shown_way_is_begun_with(tmp_path: Path) -> None:
     course = learning._courses[0]
     assert course.situation.led
     assert course.situation.showing is not None
-    assert course.situation.showing.success
     controller = course.optimiser.controller
     count = len(course.situation.showing.actions)
     np.testing.assert_array_equal(
@@ -74,6 +73,26 @@ def test_a_shown_way_is_begun_with(tmp_path: Path) -> None:
     assert np.all(controller.gains == 0)
     # Its loop begins in the hand: the controller is tested with the hook elsewhere.
     assert moves(course.situation, 0.02) == {"goal": [0.02, 0.02, 0.0]}
+
+
+def test_what_is_shown_is_counted_and_need_not_be_followed(tmp_path: Path) -> None:
+    told: list[dict[str, float]] = []
+    problem = Problem(
+        task=Task(envs.task_id("hang_loop"), {}), learner="lqr_flm", state="oracle", seed=3,
+        folder=tmp_path, log=lambda step, figures: told.append(figures),
+    )  # fmt: skip
+    lqr_flm.learn(problem, lqr_flm.Config(iterations=1, rollouts=2, way=0.0))
+    assert [one["rollouts"] for one in told] == [2, 6]
+    assert [one["samples"] for one in told] == [3 * 120, 7 * 120]
+
+
+def test_an_expert_that_fails_shows_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    env: Any = gymnasium.make(envs.task_id("hang_loop"))
+    resting = np.zeros(env.action_space.shape)
+    monkeypatch.setattr(env.unwrapped, "expert_action", lambda: resting)
+    with pytest.raises(PolicyError, match=r"expert of .* fails .*: give another --seed"):
+        look(_as_vectors(env), 3, {}, "auto", picture=False)
+    env.close()
 
 
 def test_what_another_policy_does_is_carried_over(tmp_path: Path) -> None:
@@ -87,8 +106,8 @@ def test_what_another_policy_does_is_carried_over(tmp_path: Path) -> None:
     world = problem.environment(state)
     situation = look(world, 5, {}, "auto", picture=False)
     sight = Sight.of(state, situation, np.zeros((2, state.size)), ("block",), 0.3, joints=False)
-    shape = (blind.actor.steps, blind.actor.outputs)
-    begun = carried_over(tmp_path, 0, state, sight, problem.task, shape)
+    shape, condition = (blind.actor.steps, blind.actor.outputs), blind.actor.conditions[0]
+    begun = carried_over(tmp_path, 0, condition, state, sight, problem.task, shape)
     vector, _ = world.reset(seed=8)
     env.reset(seed=8)
     same = make_env(blind).reset(seed=8)[0]
@@ -97,11 +116,13 @@ def test_what_another_policy_does_is_carried_over(tmp_path: Path) -> None:
         begun.mean(0, sight.see(vector.astype(float))), blind.actor.act(same[None])[0], atol=1e-5
     )
     with pytest.raises(PolicyError, match="no controller for condition 2"):
-        carried_over(tmp_path, 1, state, sight, problem.task, shape)
+        carried_over(tmp_path, 1, condition, state, sight, problem.task, shape)
+    with pytest.raises(PolicyError, match=r"condition 1 as .* give the same --seed"):
+        carried_over(tmp_path, 0, situation.options, state, sight, problem.task, shape)
     with pytest.raises(PolicyError, match=r"of steps and actions \(\d+, 3\), .* be \(\d+, 7\)"):
-        carried_over(tmp_path, 0, state, sight, problem.task, (shape[0], 7))
+        carried_over(tmp_path, 0, condition, state, sight, problem.task, (shape[0], 7))
     with pytest.raises(PolicyError, match=r"Push-v0, to begin with it would have to be .*Reach-v0"):
-        carried_over(tmp_path, 0, state, sight, Task(envs.task_id("reach"), {}), shape)
+        carried_over(tmp_path, 0, condition, state, sight, Task(envs.task_id("reach"), {}), shape)
 
 
 def test_an_interrupted_learning_keeps_what_it_told(tmp_path: Path) -> None:
@@ -142,7 +163,6 @@ def test_an_arm_that_cannot_be_put_at_its_goal_is_shown_it_for_a_picture() -> No
     env: Any = gymnasium.make(envs.task_id("reach"))
     led = look(_as_vectors(env), 7, {}, "auto", picture=True)
     assert led.showing is not None
-    assert led.showing.success
     assert led.goal is not None
     np.testing.assert_array_equal(led.goal, led.showing.states[-1])
     end = led.showing.points[led.aims[0].point][-1]

@@ -1,5 +1,6 @@
 """The whole loop, on a problem whose optimum is known."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,25 @@ def test_the_best_controller_is_kept_when_a_later_one_is_worse() -> None:
     # Learning goes on from the best one.
     mean = np.abs(optimiser.controller.offsets).max()
     assert mean < 10
+
+
+def test_a_step_that_made_things_worse_is_tried_shorter_never_again_as_it_was() -> None:
+    """Whatever follows the first iteration ends badly, as it may where a model is wrong."""
+    rng = np.random.default_rng(5)
+    optimiser = Optimiser(standing(), COST, Prior(), Step())
+    tried, told = [], []
+    for number in range(6):
+        rollouts = roll(optimiser.controller, noise(5, systems.STEPS, 1, rng), rng)
+        bad = rollouts._replace(states=rollouts.states + (100.0 if number else 0.0))
+        told.append(optimiser.learn(bad))
+        tried.append(optimiser.controller)
+    assert all(one.rolled_back for one in told[1:])
+    multipliers = [one.multiplier for one in told]
+    assert all(later < before for before, later in itertools.pairwise(multipliers))
+    steps = [one.divergence for one in told]
+    assert all(0 < later < before for before, later in itertools.pairwise(steps))
+    optimiser.learn(roll(optimiser.controller, noise(5, systems.STEPS, 1, rng), rng))
+    assert optimiser._multiplier >= Step().low  # as long as usual again
 
 
 def test_noise_is_smooth_and_of_unit_variance() -> None:
