@@ -21,7 +21,7 @@ from data import collect as collection
 from data import controllers
 from dsae.commands import environments, opengl, runs
 from dsae.commands.errors import UsageError
-from dsae.commands.options import Seed, argument, runtime
+from dsae.commands.options import Seed, argument, runtime, source
 from dsae.commands.progress import Bar
 from policies import controller as learned
 
@@ -34,7 +34,7 @@ class Options:
     """Short name of a task, or a Gymnasium id."""
     episodes: Annotated[int, Field(gt=0)] = 200
     """Number of episodes."""
-    controller: str = "noisy-expert"
+    controller: str = source("noisy-expert")
     """expert, noisy-expert, random, or the run folder of a learned policy."""
     noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Exploration noise of a learned policy's actions, as a share of half their range [0]."""

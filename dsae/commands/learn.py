@@ -27,7 +27,7 @@ from dsae import checkpoint
 from dsae.commands import environments, opengl, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
-from dsae.commands.options import Seed, argument, override, runtime
+from dsae.commands.options import Seed, argument, override, runtime, source
 from dsae.commands.progress import Bar
 from dsae.commands.vision_loop import Loop, summary
 from dsae.logger import LateLogger
@@ -52,7 +52,7 @@ class Options:
     """Short name of the task, or a Gymnasium id."""
     data: Path | None = None
     """Data set of demonstrations, for a learner that needs them [runs/data/TASK]."""
-    state: str = "oracle"
+    state: str = source("oracle")
     """oracle, blind, pixels, or the run folder of a trained encoder or of `dsae state`."""
     encoder: str | None = None
     """Train this encoder, NAME[:preset] or auto, within the loop: learn without vision, collect

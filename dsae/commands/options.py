@@ -31,6 +31,16 @@ def runtime(default: Any) -> Any:
     return dataclasses.field(default=default, metadata={"runtime": True})
 
 
+def source(default: str) -> Any:
+    """Declare a text that may be the path of what a verb reads; of other texts none is."""
+    return dataclasses.field(default=default, metadata={"reads": True})
+
+
+def product(default: Any) -> Any:
+    """Declare a path, beside `out`, that a verb writes; all other paths are read."""
+    return dataclasses.field(default=default, metadata={"reads": False})
+
+
 def parse(kind: type[Options], arguments: list[str], *, verb: str, about: str) -> Options:
     """Return the options that the command line, over `--config FILE.yaml`, describes.
 

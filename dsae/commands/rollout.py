@@ -20,7 +20,7 @@ from dsae import overlay, panels
 from dsae.commands import opengl, runs
 from dsae.commands.devices import use_device
 from dsae.commands.errors import UsageError
-from dsae.commands.options import Seed, argument, runtime
+from dsae.commands.options import Seed, argument, product, runtime
 from dsae.commands.progress import Bar
 from dsae.panels import Panel
 from dsae.state.estimator import StateEstimator
@@ -50,7 +50,7 @@ class Options:
     """Number of episodes."""
     seed: Seed = FRESH_SEED
     """Seed of the first episode; the others count on from it."""
-    video: Path | None = None
+    video: Path | None = product(None)
     """Write the first episodes as .mp4, .gif or .png, with what the state makes of them."""
     video_episodes: Annotated[int, Field(gt=0)] = 3
     """Episodes in the video."""

@@ -238,7 +238,8 @@ def _refuse_inputs(folder: Path, options: Any) -> None:
     out = folder.resolve()
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
-        if field.name == "out" or not isinstance(value, Path | str) or not Path(value).exists():
+        reads = field.name != "out" and field.metadata.get("reads", isinstance(value, Path))
+        if not reads or value is None or not Path(value).exists():
             continue
         source = Path(value).resolve()
         if source == out or out in source.parents:

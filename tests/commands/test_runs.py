@@ -160,6 +160,22 @@ def test_a_run_of_another_verb_is_refused(made: Made, tmp_path: Path, capsys: Ca
     assert contents(made.data) == before
 
 
+def test_a_name_is_no_path_and_a_product_no_input(
+    made: Made, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    collect = ["collect", "push", "--episodes", "1", "--size", "32", "--workers", "0"]
+    for flags in ([], ["--overwrite"]):  # the second finds a folder that is called as the task
+        assert main([*collect, "--out", "push", *flags]) == 0
+    shutil.copytree(made.policy, "policy")
+    assert main([*collect, "--controller", "policy", "--out", "policy", "--overwrite"]) == 2
+    assert "policy holds policy, which this run reads" in refused(capsys)
+    film = ["--episodes", "1", "--workers", "1", "--video", "out/film.mp4", "--out", "out"]
+    for flags in ([], ["--overwrite"]):
+        assert main(["rollout", str(made.policy), *film, *flags]) == 0
+        assert Path("out/film.mp4").exists()
+
+
 def test_what_overwrite_replaces_is_kept_until_the_new_run_is_finished(
     made: Made, tmp_path: Path
 ) -> None:
