@@ -29,8 +29,8 @@ NOISE = 0.3
 PRESENCE = 0.3
 """Share of its usual softmax mass below which a point is absent: less than by default, since what
 the hand half hides is better seen badly than extrapolated for seconds."""
-SEED_STRIDE = 1000
-"""Between the seeds of the episodes of two loops."""
+FIRST_SEED, SEED_STRIDE, SEED_SPAN = 2**31, 1000, 2_000_000_000
+"""The images' episodes have seeds from 2³¹ on, where nothing is evaluated, 1,000 for each loop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ class Loop:
                 *learn, "--state", "blind", *pairs("--set", first))),
             self._stage("data", "collecting images", (
                 "collect", self.task, "--controller", str(folder / "blind"), "--noise", str(NOISE),
-                "--episodes", str(self.images), "--seed", str(SEED_STRIDE * self.seed), *size,
+                "--episodes", str(self.images), "--seed", str(self.image_seed), *size,
                 "--cameras", ",".join(self.cameras), *pairs("--set", self.env), "--workers",
                 str(self.workers)), "blind"),
             *eyes,
@@ -113,6 +113,11 @@ class Loop:
                 *learn, "--state", str(folder / "state"), *pairs("--set", seen)),
                 "state"),
         ]  # fmt: skip
+
+    @property
+    def image_seed(self) -> int:
+        """The seed of the first episode that images are collected in."""
+        return FIRST_SEED + SEED_STRIDE * self.seed % SEED_SPAN
 
     @property
     def _looking(self) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data.dataset import Dataset
 from dsae.__main__ import main
+from dsae.commands.vision_loop import Loop
 from policies import policy
 
 
@@ -31,6 +33,18 @@ def test_a_trajectory_policy_is_also_tested_with_things_elsewhere(
     assert [one["seed"] for one in still] == [one["seed"] for one in moved]
     # The block starts elsewhere in each: so it ends.
     assert len({round(one["distance"], 4) for one in moved}) == 3
+
+
+def test_images_come_from_episodes_in_which_nothing_is_evaluated() -> None:
+    given: dict[str, Any] = {
+        "learner": "lqr_flm", "task": "push", "encoder": "auto", "first": {}, "seen": {},
+        "settings": {}, "images": 40, "steps": 1, "size": None, "cameras": ("front",), "env": {},
+        "device": "cpu", "threads": 1, "workers": 1, "folder": Path("out"),
+    }  # fmt: skip
+    first = [Loop(**given, seed=seed).image_seed for seed in (0, 1, 2000, 2**32 - 1)]
+    assert first[1] - first[0] == 1000
+    assert min(first) > 10**9  # `dsae rollout` and the benchmarks begin at some millions
+    assert max(first) + 1000 < 2**32
 
 
 def test_a_trajectory_policy_collects_from_its_own_conditions(tmp_path: Path) -> None:
