@@ -14,8 +14,15 @@ from dsae.commands.environments import SomeNames, split
 from dsae.commands.errors import UsageError
 from dsae.commands.options import override, runtime
 
-ADDED = ("tasks", "states", "fewer")
-"""Options that are lists, whose items are added to those of an earlier call."""
+ADDED: dict[str, tuple[Any, ...]] = {
+    "tasks": ("push",),
+    "states": ("oracle", "blind", "dsae", "vae", "pixels"),
+    "fewer": (),
+}
+"""Options that are lists, whose items are added to those of an earlier call; what they are where
+neither gave any."""
+SEEDS = 3
+"""Likewise."""
 
 Counts = Annotated[tuple[Annotated[int, Field(gt=0)], ...], BeforeValidator(split)]
 """Whole numbers divided by commas; a YAML file may give a list."""
@@ -25,14 +32,14 @@ Counts = Annotated[tuple[Annotated[int, Field(gt=0)], ...], BeforeValidator(spli
 class Options:
     """What to compare, on how much of everything."""
 
-    tasks: SomeNames = runtime(("push",))
-    """Short names of tasks or Gymnasium ids, divided by commas."""
-    states: SomeNames = runtime(("oracle", "blind", "dsae", "vae", "pixels"))
-    """Names of states, divided by commas."""
+    tasks: SomeNames = runtime(())
+    """Short names of tasks or Gymnasium ids, divided by commas [push]."""
+    states: SomeNames = runtime(())
+    """Names of states, divided by commas [oracle,blind,dsae,vae,pixels]."""
     learner: str = "bc"
     """What learns on them."""
-    seeds: Annotated[int, Field(gt=0, le=1000)] = runtime(3)
-    """How many seeds everything is trained with: 0, 1, 2 and so on."""
+    seeds: Annotated[int, Field(gt=0, le=1000)] = runtime(0)
+    """How many seeds everything is trained with: 0, 1, 2 and so on [3]."""
     episodes: Annotated[int, Field(gt=0)] | None = None
     """Episodes that each policy is rolled out in, the same for all [200]."""
     demonstrations: Annotated[int, Field(ge=3)] | None = None
@@ -83,14 +90,19 @@ QUICK = Size(episodes=4, demonstrations=6, encoder_steps=10)
 
 
 def joined(options: Options, before: dict[str, Any]) -> Options:
-    """Return the options with what an earlier call noted of lists and seeds."""
+    """Return the options with what an earlier call noted of lists and seeds.
+
+    The usual ones are taken where neither gives any.
+    """
     added: dict[str, Any] = {}
-    for name in ADDED:
+    for name, usual in ADDED.items():
         known = tuple(before.get(name, ()))
         # What is asked for twice stays so, for others to refuse.
-        added[name] = (*known, *(one for one in getattr(options, name) if one not in known))
+        new = tuple(one for one in getattr(options, name) if one not in known)
+        added[name] = (*known, *new) or usual
     added["fewer"] = tuple(sorted(added["fewer"]))
-    return dataclasses.replace(options, **added, seeds=max(options.seeds, before.get("seeds", 0)))
+    seeds = max(options.seeds, before.get("seeds", 0)) or SEEDS
+    return dataclasses.replace(options, **added, seeds=seeds)
 
 
 def resolve(options: Options, learner: ModuleType) -> tuple[Options, dict[str, Any]]:

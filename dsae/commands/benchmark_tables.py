@@ -36,7 +36,7 @@ def columns(target: float) -> list[Column]:
             Measure(path="success", title="success", unit="%", better="higher",
                     meaning="Success at an episode's last step: the interquartile mean over the "
                     "seeds (of fewer than four their mean) with its 95 % bootstrap interval, which "
-                    "has no width where all seeds agree."),
+                    "has no width where all seeds agree; of a single seed Wilson's interval."),
             _success,
         ),
         Column(
@@ -49,8 +49,8 @@ def columns(target: float) -> list[Column]:
             Column(
                 Measure(path=f"minus.{name}", title=f"minus {name}", unit="points",
                         meaning=f"By how much success is higher than {name}'s, in percentage "
-                        "points, paired by seed and episode; the interval is from a bootstrap over "
-                        "both."),
+                        "points, paired by seed and episode: the mean over all, with an interval "
+                        "from a bootstrap over both."),
                 lambda one, board, name=name: _minus(one, board, name),  # type: ignore[misc]
             )
             for name in standings.REFERENCES

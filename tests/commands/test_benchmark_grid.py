@@ -110,8 +110,9 @@ def test_a_learner_on_velocities_takes_every_encoder_filtered(
     )
     assert stages["learn-push-dsae-s0"].needs == ("state-push-dsae-s0",)
     monkeypatch.setattr(bc, "NEEDS_VELOCITIES", True)
+    asked = benchmark.joined(Options(states=("dsae", "dsae+state")), {})
     with pytest.raises(UsageError, match=r"dsae\+state is the same as dsae for a learner on vel"):
-        benchmark.lay_out(Options(states=("dsae", "dsae+state")), Path("out"), bc)
+        benchmark.lay_out(asked, Path("out"), bc)
     with pytest.raises(UsageError, match="the state 'pixels' has no velocities"):
         laid("pixels", velocities=True)
 
@@ -170,8 +171,15 @@ def test_more_is_added_to_what_is_there(tmp_path: Path) -> None:
     options = benchmark.joined(asked, before)
     assert (options.tasks, options.states) == (("push", "reach"), ("oracle", "dsae"))
     assert (options.seeds, options.fewer) == (3, (10, 25, 50))
-    asked = Options(states=("dsae", "oracle"), fewer=(10, 50))
+    asked = Options(tasks=("reach",), states=("dsae", "oracle"), seeds=1, fewer=(10, 50))
     assert benchmark.joined(asked, {}) == asked
+    # What nobody gave is as usual at first, and later as it is there.
+    options = benchmark.joined(Options(), {})
+    assert (options.tasks, options.seeds, options.fewer) == (("push",), 3, ())
+    assert options.states == ("oracle", "blind", "dsae", "vae", "pixels")
+    before = {"tasks": ["reach"], "states": ["oracle"], "seeds": 1}
+    options = benchmark.joined(Options(states=("dsae",)), before)
+    assert (options.tasks, options.states, options.seeds) == (("reach",), ("oracle", "dsae"), 1)
     assert earlier.noted(tmp_path, "benchmark") == {}
 
 
