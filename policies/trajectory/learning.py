@@ -21,7 +21,7 @@ from policies.trajectory.config import Config
 from policies.trajectory.dynamics import Prior, Rollouts
 from policies.trajectory.gaussian import Controller
 from policies.trajectory.holding import PROBES, hold
-from policies.trajectory.locating import find, standing
+from policies.trajectory.locating import find, on_things, standing
 from policies.trajectory.objective import Seen, goal_of, goals_of, lasting, objective
 from policies.trajectory.optimise import Iteration, Optimiser, Step, noise
 from policies.trajectory.sampling import Order, Rollout, Sampler
@@ -117,10 +117,8 @@ class Learning:
         sight = Sight.of(
             self._state, known, np.stack(vectors), known.moved, self._config.metres, joints=joints
         )
-        on_things = {
-            name for one in find(self._state, known, sight).values() for name in one.features
-        }
-        return sight.without(sight.features.keys() - on_things) if on_things else sight
+        seen = on_things(self._state, situations, sight)
+        return sight.without(sight.features.keys() - seen) if seen else sight
 
     def _optimiser(
         self, env: Any, number: int, situation: Situation, prior: Prior, step: Step

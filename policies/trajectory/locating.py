@@ -5,7 +5,7 @@ An affine map tells how a point on the hand moves in the image as the hand moves
 Where the thing stood in the beginning is known, since it was put there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +65,16 @@ def find(state: State, situation: Situation, sight: Sight) -> dict[str, Found]:
             if thing:
                 found[aim.point] = thing
     return found
+
+
+def on_things(state: State, situations: Sequence[Situation], sight: Sight) -> set[str]:
+    """Return the names of the points on things that are found from any of the situations."""
+    return {
+        name
+        for situation in situations
+        for thing in find(state, situation, sight).values()
+        for name in thing.features
+    }
 
 
 def standing(situation: Situation, sight: Sight) -> Displacement | None:

@@ -9,7 +9,7 @@ from dsae.state.perception import Perception
 from policies.state import State
 from policies.trajectory.actor import Actor
 from policies.trajectory.landmark import Landmark
-from policies.trajectory.locating import Found, find, standing
+from policies.trajectory.locating import Found, find, on_things, standing
 from policies.trajectory.objective import Seen, Weights, objective
 from policies.trajectory.sight import Sight, on_hand
 from policies.trajectory.situation import Aim, Situation
@@ -65,6 +65,18 @@ def test_a_thing_is_measured_by_how_the_hand_moves_in_the_image() -> None:
         seen = sight.see(vector(rng.normal(size=3), place))
         np.testing.assert_allclose(thing.matrix @ seen + thing.shift, place, atol=1e-9)
     np.testing.assert_allclose(thing.goal, GOAL, atol=1e-9)
+
+
+def test_what_is_found_from_one_condition_is_seen_from_all() -> None:
+    state, sight = layout([0.99, 0.1, 0.9, 0.0])
+    here = situation()
+    assert here.goal is not None
+    goals = [here.goal.copy(), here.goal.copy()]
+    goals[0][3:5] = here.start[3:5]  # one point of the block is hidden in each picture
+    goals[1][7:9] = here.start[7:9]
+    both = [here._replace(goal=goal) for goal in goals]
+    assert [on_things(state, [one], sight) for one in both] == [{"front/3"}, {"front/1"}]
+    assert on_things(state, both, sight) == {"front/1", "front/3"}
 
 
 def test_both_ends_of_the_way_are_right_where_the_hand_measures_a_little_wrong() -> None:
