@@ -33,9 +33,9 @@ class Config(config.Config):
     """Adam's rate, constant, of networks and temperature."""
     discount: float = 0.95
     """γ, per step."""
-    gradient_steps: int = 8
-    """Updates after each step of all copies. Eight rather than four bring half of the episodes to
-    succeed some 20,000 steps sooner, in 1.4 times the time (docs/results/reinforcement.md)."""
+    gradient_steps: int = 4
+    """Updates after each step of all copies. Eight take 1.4 times as long and end no better
+    (docs/results/reinforcement.md)."""
     buffer: int = 300_000
     """Steps that are remembered; never more than are taken. Of `pixels` each takes two images, at
     64×64 25 kB, and 200,000 steps 4.9 GB; lower it where memory is short."""
@@ -65,7 +65,6 @@ SMALL = Config(
     learning_rate=3e-3,
     batch=64,
     discount=0.8,
-    gradient_steps=4,
     warmup=400,
 )
 
