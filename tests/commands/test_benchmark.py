@@ -116,7 +116,8 @@ def test_the_page_is_whole_and_self_contained(compared: Path) -> None:
 
 def test_the_command_that_is_told_asks_for_the_same(compared: Path) -> None:
     told = results(compared)["command"]
-    assert told.startswith("dsae benchmark --states oracle,random --seeds 2 --episodes 3")
+    begins = "dsae benchmark --tasks push --states oracle,random --seeds 2 --episodes 3"
+    assert told.startswith(begins)
     assert "--set epochs=1 hidden=8" in told
 
 
