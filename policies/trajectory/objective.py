@@ -154,10 +154,9 @@ def _shown_terms(
     Where a landmark stands `apart`, the way is moved with it.
     """
     assert situation.showing is not None
-    always, apart = np.ones(steps + 1), seen.apart
+    way, apart = weights.way * np.ones(steps + 1), seen.apart
     shown = lasting(sight.see(situation.showing.states), steps + 1)
-    parts = {EFFECTOR: weights.way * always, GRIPPER: weights.way * always}
-    parts |= {TURN: weights.way * TURNING * always}
+    parts = {EFFECTOR: way, TURN: TURNING * way, GRIPPER: way}
     parts |= {name: weights.goal * ramp(steps) for name in situation.moved}
     terms = []
     for name, weight in parts.items():

@@ -67,12 +67,11 @@ def test_a_step_that_made_things_worse_is_tried_shorter_never_again_as_it_was() 
     """Whatever follows the first iteration ends badly, as it may where a model is wrong."""
     rng = np.random.default_rng(5)
     optimiser = Optimiser(standing(), COST, Prior(), Step())
-    tried, told = [], []
+    told = []
     for number in range(6):
         rollouts = roll(optimiser.controller, noise(5, systems.STEPS, 1, rng), rng)
         bad = rollouts._replace(states=rollouts.states + (100.0 if number else 0.0))
         told.append(optimiser.learn(bad))
-        tried.append(optimiser.controller)
     assert all(one.rolled_back for one in told[1:])
     multipliers = [one.multiplier for one in told]
     assert all(later < before for before, later in itertools.pairwise(multipliers))
